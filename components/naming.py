@@ -1,0 +1,75 @@
+"""The one place that makes names, labels and annotations.
+
+Names are bounded, stable and lower-case: a name that would be too long keeps its head and ends in a
+hash of the whole, so that two long names never collide silently.
+Source of the limits: RFC 1123 labels, https://kubernetes.io/docs/concepts/overview/working-with-objects/names/
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+DOMAIN: Final = "bastide.dev"
+LABEL_MAX: Final = 63
+_HASH: Final = 8
+
+# Keys of labels and annotations: `app.kubernetes.io` and `topology.kubernetes.io` are those of Kubernetes.
+ENVIRONMENT: Final = f"{DOMAIN}/environment"
+LAYER: Final = f"{DOMAIN}/layer"
+BLOCK: Final = f"{DOMAIN}/block"
+TENANT: Final = f"{DOMAIN}/tenant"
+DEPARTMENT: Final = f"{DOMAIN}/department"
+PURPOSE: Final = f"{DOMAIN}/purpose"
+COST_CENTER: Final = f"{DOMAIN}/cost-center"
+DATA_CLASS: Final = f"{DOMAIN}/data-class"
+OWNER: Final = f"{DOMAIN}/owner"  # annotation: an address is no label value
+POOL: Final = f"{DOMAIN}/pool"
+RACK: Final = f"{DOMAIN}/rack"
+ZONE: Final = "topology.kubernetes.io/zone"
+REGION: Final = "topology.kubernetes.io/region"
+MANAGED_BY: Final = "app.kubernetes.io/managed-by"
+PART_OF: Final = "app.kubernetes.io/part-of"
+POD_SECURITY: Final = "pod-security.kubernetes.io"
+
+ACCELERATOR_DRIVER: Final = f"accelerator.{DOMAIN}"
+"""DRA driver name of simulated accelerators, and the domain of the capability attributes."""
+
+
+def bounded(name: str, limit: int = LABEL_MAX) -> str:
+    """`name` if it fits in `limit` characters, else its head and an 8-digit hash of the whole."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH]
+    return f"{name[: limit - _HASH - 1].rstrip('-.')}-{digest}"
+
+
+def join(*parts: str | None, limit: int = LABEL_MAX) -> str:
+    """A DNS label of the non-empty parts: `join("acme", None, "agents")` is `acme-agents`."""
+    return bounded("-".join(part for part in parts if part).lower(), limit)
+
+
+def namespace(tenant: str, purpose: str, department: str | None = None) -> str:
+    """The namespace of a tenant's purpose, e.g. `acme-agents` or `acme-research-agents`."""
+    return join(tenant, department, purpose)
+
+
+def group(tenant: str, role: str) -> str:
+    """The identity provider's group that holds a role in a tenant, e.g. `bastide:acme:developer`."""
+    return f"bastide:{tenant}:{role}"
+
+
+def device_quota(device_class: str) -> str:
+    """The ResourceQuota key that counts devices claimed of a class (Kubernetes DRA)."""
+    return f"{device_class}.deviceclass.resource.k8s.io/devices"
+
+
+def labels(*, environment: str, layer: str, block: str, **extra: str | None) -> dict[str, str]:
+    """The labels that every object of ours carries.
+
+    `extra` takes `tenant`, `department`, `purpose` and `cost_center`; empty ones are left out.
+    """
+    keys = {"tenant": TENANT, "department": DEPARTMENT, "purpose": PURPOSE, "cost_center": COST_CENTER}
+    out = {MANAGED_BY: "pulumi", PART_OF: "bastide", ENVIRONMENT: environment, LAYER: layer, BLOCK: block}
+    out.update({keys[key]: value for key, value in extra.items() if value})
+    return out
