@@ -26,6 +26,11 @@ DATA_CLASS: Final = f"{DOMAIN}/data-class"
 OWNER: Final = f"{DOMAIN}/owner"  # annotation: an address is no label value
 POOL: Final = f"{DOMAIN}/pool"
 RACK: Final = f"{DOMAIN}/rack"
+ROLE: Final = f"{DOMAIN}/role"
+ISOLATION: Final = f"{DOMAIN}/isolation"
+ENCRYPTED: Final = f"{DOMAIN}/encrypted"
+CAPACITY: Final = f"{DOMAIN}/capacity"  # annotation of a simulated node: its resources, as JSON
+ACCELERATOR: Final = f"{DOMAIN}/accelerator"  # taint of nodes that are kept for claims
 ZONE: Final = "topology.kubernetes.io/zone"
 REGION: Final = "topology.kubernetes.io/region"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -57,6 +62,11 @@ def namespace(tenant: str, purpose: str, department: str | None = None) -> str:
 def group(tenant: str, role: str) -> str:
     """The identity provider's group that holds a role in a tenant, e.g. `bastide:acme:developer`."""
     return f"bastide:{tenant}:{role}"
+
+
+def user(tenant: str, user_id: str) -> str:
+    """The user name of a tenant's user: two tenants may both have an `ada`."""
+    return f"bastide:{tenant}:user:{user_id}"
 
 
 def device_quota(device_class: str) -> str:
