@@ -1,0 +1,95 @@
+"""Requirement by requirement: what realises it, and what shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from policies.registry import rules
+
+from cli.drills import read as read_drills
+from components import blocks
+from twin.settings import ROOT
+
+REQUIREMENTS = ROOT / "components" / "requirements.yaml"
+TESTS = ROOT / "reports" / "tests.json"
+
+
+@dataclass(kw_only=True)
+class Row:
+    """One requirement: `by` names blocks and rules, `evidence` what passed, `missing` what did not."""
+
+    id: str
+    title: str
+    by: list[str] = field(default_factory=list)
+    evidence: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """`shown`: all named evidence passed and nothing is left out; `partial`: some; `open`: none."""
+        if not self.evidence:
+            return "open"
+        return "partial" if self.missing or self.partial else "shown"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "title": self.title,
+            "by": self.by,
+            "evidence": self.evidence,
+            "missing": self.missing,
+            "partial": self.partial,
+        }
+
+
+def requirements(path: Path = REQUIREMENTS) -> dict[str, str]:
+    """Ids and titles of all that the platform must provide."""
+    return {id_: row["title"] for id_, row in yaml.safe_load(path.read_text()).items()}
+
+
+def coverage(evidence_folders: Iterable[Path], tests: Path = TESTS) -> dict[str, Row]:
+    """One row for every requirement, in order.
+
+    `evidence_folders` hold drill records; `tests` holds the last results of `make test`.
+    """
+    passed = _passed_tests(tests) | _passed_drills(evidence_folders)
+    rows = {id_: Row(id=id_, title=title) for id_, title in requirements().items()}
+    for block in blocks():
+        for cover in block.covers:
+            row = rows[cover.id]
+            row.by.append(f"block:{block.block}")
+            row.partial += [cover.partial] if cover.partial else []
+            _weigh(row, cover.evidence, passed)
+    for rule in rules():
+        for id_ in rule.covers:
+            rows[id_].by.append(f"rule:{rule.id}")
+            _weigh(rows[id_], [f"tests/policies/test_rules.py::test_cases[{rule.id}]"], passed)
+    return rows
+
+
+def _weigh(row: Row, named: Iterable[str], passed: set[str]) -> None:
+    for item in named:
+        kept = row.evidence if item in passed else row.missing
+        if item not in kept:
+            kept.append(item)
+
+
+def _passed_tests(path: Path) -> set[str]:
+    if not path.exists():
+        return set()
+    results: Mapping[str, str] = json.loads(path.read_text())["results"]
+    exact = {node for node, result in results.items() if result == "passed"}
+    failed = {node.split("[")[0] for node, result in results.items() if result != "passed"}
+    return exact | ({node.split("[")[0] for node in exact} - failed)
+
+
+def _passed_drills(folders: Iterable[Path]) -> set[str]:
+    records = [record for folder in folders for record in read_drills(folder)]
+    failed = {record["id"] for record in records if not record["passed"]}
+    return {f"drill:{record['id']}" for record in records} - {f"drill:{id_}" for id_ in failed}

@@ -1,0 +1,159 @@
+"""The Pulumi engine, driven through its Automation API: the same stacks that plain `pulumi` drives."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal, TypeAlias
+
+from pulumi import automation
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError
+
+from cli.environment import Target
+from cli.outcome import CliError, Exit
+from twin.settings import ROOT
+
+Operation: TypeAlias = Literal["up", "preview", "drift", "destroy"]
+PARALLEL_STACKS = 2
+_UNCHANGED = frozenset({"same", "read", "refresh"})
+_COLOR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+
+
+@dataclass(kw_only=True)
+class Outcome:
+    """What an operation did to one stack. `changes` counts resources by the engine's own verbs."""
+
+    stack: str
+    operation: Operation
+    changes: Counter[str] = field(default_factory=Counter)
+    violations: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    steps: list[dict[str, Any]] = field(default_factory=list)
+    resources: int = 0
+    seconds: float = 0.0
+    code: Exit = Exit.OK
+
+    @property
+    def changed(self) -> int:
+        return sum(count for verb, count in self.changes.items() if verb not in _UNCHANGED)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "stack": self.stack,
+            "operation": self.operation,
+            "changes": dict(self.changes),
+            "resources": self.resources,
+            "violations": self.violations,
+            "errors": self.errors,
+            "steps": self.steps,
+            "seconds": round(self.seconds, 2),
+            "exit": int(self.code),
+        }
+
+
+Watch: TypeAlias = Callable[[str, str], None]
+"""Called with a stack and one line on what it is doing."""
+
+
+def run(target: Target, stages: Sequence[Sequence[str]], operation: Operation, watch: Watch) -> list[Outcome]:
+    """Run `operation` on the stages in turn, the stacks of a stage side by side.
+
+    A stage with a failure ends the run: what depends on it is not touched.
+    """
+    outcomes: list[Outcome] = []
+    for stage in stages:
+        with ThreadPoolExecutor(PARALLEL_STACKS) as pool:
+            done = list(pool.map(partial(run_one, target, operation=operation, watch=watch), stage))
+        outcomes += done
+        if any(outcome.code for outcome in done):
+            break
+    return outcomes
+
+
+def run_one(target: Target, name: str, operation: Operation, watch: Watch) -> Outcome:
+    """Run `operation` on one stack; refusals and failures come back in the outcome."""
+    outcome = Outcome(stack=name, operation=operation)
+    begun = time.monotonic()
+    try:
+        stack = _select(target, name)
+        on_event = partial(_take, outcome, watch)
+        if operation == "up":
+            stack.up(on_event=on_event, color="never")
+        elif operation == "destroy":
+            stack.destroy(on_event=on_event, color="never")
+        else:
+            stack.preview(on_event=on_event, color="never", refresh=operation == "drift")
+    except ConcurrentUpdateError as error:
+        outcome.code = Exit.LOCKED
+        outcome.errors.append(_lock_message(str(error)))
+    except CommandError as error:
+        outcome.code = Exit.POLICY if outcome.violations else Exit.UPDATE
+        if not outcome.errors and not outcome.violations:
+            outcome.errors.append(_last_words(str(error)))
+    outcome.seconds = time.monotonic() - begun
+    return outcome
+
+
+def _select(target: Target, name: str) -> automation.Stack:
+    options = automation.LocalWorkspaceOptions(
+        work_dir=str(ROOT), env_vars=dict(target.variables), pulumi_command=_command(target)
+    )
+    return automation.create_or_select_stack(stack_name=name, work_dir=str(ROOT), opts=options)
+
+
+def _command(target: Target) -> automation.PulumiCommand:
+    """The engine of the target's PATH, which may differ from this process's own."""
+    if target.twin is None:
+        return automation.PulumiCommand()
+    return automation.PulumiCommand(root=str(target.twin.home))
+
+
+def export(target: Target, name: str) -> Mapping[str, Any]:
+    """The outputs of a stack, secrets masked; empty where it was never deployed."""
+    try:
+        return {key: output.value for key, output in _select(target, name).outputs().items()}
+    except CommandError as error:
+        raise CliError(Exit.UPDATE, _last_words(str(error))) from error
+
+
+def cancel(target: Target, name: str) -> None:
+    """Clear the lock that a killed operation left behind."""
+    _select(target, name).cancel()
+
+
+def _take(outcome: Outcome, watch: Watch, event: automation.EngineEvent) -> None:
+    """Fold one engine event into the outcome."""
+    if event.resource_pre_event:
+        step = event.resource_pre_event.metadata
+        name = step.urn.rsplit("::", 1)[-1]
+        if step.op not in _UNCHANGED:
+            outcome.steps.append({"verb": str(step.op), "type": step.type, "name": name})
+        outcome.resources += 1
+        watch(outcome.stack, f"{outcome.resources} resources, {step.op} {name}")
+    elif event.summary_event:
+        outcome.changes.update({str(k): int(v) for k, v in event.summary_event.resource_changes.items()})
+    elif event.policy_event and event.policy_event.enforcement_level == "mandatory":
+        outcome.violations.append(_plain(event.policy_event.message))
+    elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+        where = event.diagnostic_event.urn or ""
+        message = _plain(event.diagnostic_event.message)
+        outcome.errors.append(f"{where.rsplit('::', 1)[-1]}: {message}" if where else message)
+
+
+def _plain(text: str) -> str:
+    return _COLOR.sub("", text).strip()
+
+
+def _last_words(text: str) -> str:
+    """The engine's own error, without the frame that the Automation API puts around it."""
+    _, found, stderr = text.rpartition("stderr:")
+    return _plain(stderr if found else text)
+
+
+def _lock_message(text: str) -> str:
+    return f"another operation holds the stack. If none is running, `bastide unlock` it. {_last_words(text)}"

@@ -1,0 +1,86 @@
+"""One environment as the CLI sees it: its checked configuration, its stacks in order, its variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from components.model.loading import EnvironmentModel, load_environment
+
+from components.cluster import Cluster
+from twin import api as twin
+from twin.settings import ROOT, TwinSettings
+
+CONFIG = ROOT / "stacks" / "config"
+PACK = ROOT / "policies" / "packs" / "charter"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """An environment to work on.
+
+    `variables` are the process variables under which engine and kubectl run; `twin` is None for an
+    environment on real machines, whose variables are those of the caller.
+    """
+
+    name: str
+    model: EnvironmentModel
+    variables: Mapping[str, str]
+    twin: TwinSettings | None
+
+    @property
+    def kubeconfig(self) -> Path:
+        """The kubeconfig in use: KUBECONFIG, else kubectl's own default."""
+        return Path(self.variables.get("KUBECONFIG") or Path.home() / ".kube" / "config")
+
+    @property
+    def context(self) -> str:
+        """The context that the stacks of this environment name."""
+        return self.model.context
+
+    @property
+    def evidence(self) -> Path:
+        """The folder of drill records."""
+        return (self.twin.home if self.twin else ROOT / ".bastide" / self.name) / "evidence"
+
+    @property
+    def backend(self) -> str:
+        """Where the engine keeps its state, as a URL; empty: as Pulumi.yaml or the login says."""
+        return self.variables.get("PULUMI_BACKEND_URL", "")
+
+    def stack(self, layer: str) -> str:
+        return f"{self.name}.{layer}"
+
+    def stages(self, tenant: str | None = None) -> list[list[str]]:
+        """Stacks in the order of deployment; those of one stage do not depend on each other."""
+        tenants = [tenant] if tenant else list(self.model.tenants)
+        layers = [] if tenant else [["foundation"], ["platform"]]
+        return [[self.stack(layer) for layer in stage] for stage in [*layers, tenants] if stage]
+
+    def cluster(self) -> Cluster:
+        return Cluster(self.kubeconfig, self.context)
+
+
+def open_environment(name: str, config: Path = CONFIG) -> Target:
+    """Check the whole configuration of `name`. Raises `ConfigError` with every problem."""
+    model = load_environment(config, name)
+    if model.foundation.environment.kind != "twin":
+        variables = {**os.environ, "PULUMI_OPTION_POLICY_PACK": str(PACK)}
+        return Target(name=name, model=model, variables=variables, twin=None)
+    settings = TwinSettings.of(name)
+    variables = {**os.environ, **twin.environment(settings)}
+    return Target(name=name, model=model, variables=variables, twin=settings)
+
+
+def exports(target: Target) -> dict[str, str]:
+    """The variables that make plain `pulumi` and `kubectl` work on this environment."""
+    if target.twin:
+        return twin.environment(target.twin)
+    return {"PULUMI_OPTION_POLICY_PACK": str(PACK)}
+
+
+def evidence_folders() -> list[Path]:
+    """The evidence folders of all environments that ever ran from this checkout."""
+    return sorted(TwinSettings.of("any").home.parent.glob("*/evidence"))

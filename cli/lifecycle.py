@@ -1,0 +1,137 @@
+"""Raise, plan and take down an environment: the layers in order, then the drills."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from components.model.outputs import FoundationOutputs
+from policies.registry import rules
+
+from cli import console as show
+from cli import drills, engine, state
+from cli.console import Steps
+from cli.engine import Operation, Outcome
+from cli.environment import Target
+from cli.outcome import CliError, Exit
+from components.drill import Record
+from twin import api as twin
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a verb did, stack by stack and drill by drill."""
+
+    environment: str
+    outcomes: list[Outcome] = field(default_factory=list)
+    drills: list[Record] = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def code(self) -> Exit:
+        failed = [outcome.code for outcome in self.outcomes if outcome.code]
+        if failed:
+            return failed[0]
+        return Exit.OK if all(record.passed for record in self.drills) else Exit.DRILL
+
+    def as_json(self) -> dict[str, Any]:
+        changes: Counter[str] = sum((outcome.changes for outcome in self.outcomes), Counter())
+        return {
+            "environment": self.environment,
+            "exit": int(self.code),
+            "changes": dict(changes),
+            "stacks": [outcome.as_json() for outcome in self.outcomes],
+            "drills": {
+                "passed": sum(record.passed for record in self.drills),
+                "failed": [record.id for record in self.drills if not record.passed],
+            },
+            "seconds": round(self.seconds, 2),
+        }
+
+
+def up(target: Target, steps: Steps, tenant: str | None) -> Report:
+    """Raise the environment: the twin if it is one, each stage of stacks, then the drills."""
+    begun = time.monotonic()
+    if target.twin:
+        raise_twin(target, steps)
+    report = Report(environment=target.name)
+    report.outcomes = operate(target, steps, "up", target.stages(tenant))
+    if report.code is Exit.OK:
+        report.drills = drill(target, steps)
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+def raise_twin(target: Target, steps: Steps) -> None:
+    """Get the toolchain and start the control plane."""
+    settings = target.twin
+    if settings is None:
+        raise CliError(Exit.USAGE, f"{target.name} is not a twin: its cluster is not ours to start")
+    with steps.step("toolchain") as step:
+        toolchain = twin.resolve_toolchain(settings, step.tell)
+        twin.install_bin(settings, toolchain)
+        step.note = toolchain.summary
+    with steps.step("control plane") as step:
+        started = twin.start(settings, toolchain, step.tell)
+        step.note = started.summary
+
+
+def operate(target: Target, steps: Steps, operation: Operation, stages: list[list[str]]) -> list[Outcome]:
+    """Run an operation stage by stage, one line a stage. A damaged state is refused first."""
+    state.refuse_damage(target.backend)
+    outcomes: list[Outcome] = []
+    for stage in stages:
+        with steps.step(" ".join(stage)) as step:
+            done = engine.run(target, [stage], operation, lambda name, text: step.tell(f"{name}: {text}"))
+            step.note = "; ".join(show.outcome_note(outcome) for outcome in done)
+            step.state = "fail" if any(outcome.code for outcome in done) else "ok"
+        outcomes += done
+        for outcome in done:
+            show.print_problems(steps.console, outcome)
+        if any(outcome.code for outcome in done):
+            break
+    return outcomes
+
+
+def drill(target: Target, steps: Steps, only: str = "") -> list[Record]:
+    """Run the drills; each failure is printed in full."""
+    with steps.step("drills") as step:
+        records = drills.run(target, drills.collect(target, only), lambda record: step.tell(record.id))
+        failed = [record for record in records if not record.passed]
+        step.note = f"{len(records) - len(failed)} of {len(records)} passed"
+        step.state = "fail" if failed else "ok"
+    for record in failed:
+        show.print_drill(steps.console, record)
+    return records
+
+
+def summarize(target: Target, steps: Steps, report: Report) -> None:
+    """The closing summary of `up`."""
+    foundation = FoundationOutputs.parse(engine.export(target, target.stack("foundation"))["foundation"])
+    objects = sum(outcome.resources for outcome in report.outcomes)
+    rows: dict[str, object] = {
+        "nodes": foundation.nodes,
+        "accelerators": f"{foundation.accelerators} in classes {', '.join(foundation.device_classes)}",
+        "tenants": ", ".join(target.model.tenants) or "none",
+        "policies": f"{len(rules())} rules on {objects} resources, none violated",
+        "drills": f"{sum(record.passed for record in report.drills)} of {len(report.drills)} passed",
+        "took": f"{report.seconds:.0f} s",
+        "look further": f".venv/bin/bastide status {target.name}",
+        "": f'eval "$(.venv/bin/bastide env {target.name})" && kubectl get nodes -L bastide.dev/pool',
+    }
+    show.print_table(steps.console, f"\nEnvironment {target.name} is up", rows)
+
+
+def take_down(target: Target, steps: Steps, *, destroy: bool, tenant: str | None) -> Report:
+    """Destroy the stacks in reverse order if asked to; stop the twin unless only a tenant is meant."""
+    report = Report(environment=target.name)
+    if destroy:
+        stages = list(reversed(target.stages(tenant)))
+        report.outcomes = operate(target, steps, "destroy", stages)
+    if target.twin and not tenant and report.code is Exit.OK:
+        with steps.step("control plane stopped") as step:
+            step.note = "its data are kept" if not destroy else ""
+            twin.stop(target.twin)
+    return report

@@ -1,0 +1,71 @@
+"""Tables for people: status and coverage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from cli.console import MARKS
+from cli.coverage import Row
+
+
+def print_status(console: Console, report: Mapping[str, Any]) -> None:
+    _print_members(console, report)
+    cluster = report["cluster"]
+    if not cluster["reachable"]:
+        console.print(f"{MARKS['fail']} cluster: {cluster['error']}", highlight=False)
+        return
+    console.print(
+        f"{MARKS['ok']} cluster {cluster['version']} at {cluster['server']}: "
+        f"{cluster['nodes_ready']} of {cluster['nodes']} nodes ready, {cluster['accelerators']} accelerators",
+        highlight=False,
+    )
+    for held in cluster["terminating"]:
+        console.print(f"{MARKS['warn']} namespace {held['namespace']} is stuck in Terminating")
+        for reason in held["held_by"]:
+            console.print(f"    {reason}", highlight=False)
+    for problem in report["state_problems"]:
+        console.print(f"{MARKS['fail']} state: {problem['found']}\n    {problem['mend']}", highlight=False)
+    for stack in report["stacks"]:
+        _print_stack(console, stack)
+
+
+def _print_members(console: Console, report: Mapping[str, Any]) -> None:
+    for member in report.get("members", []):
+        mark = MARKS["ok" if member["state"] == "healthy" else "fail"]
+        console.print(f"{mark} {member['name']:<24} {member['state']}", highlight=False)
+    for name in report.get("stand_ins", []):
+        console.print(f"{MARKS['warn']} {name}: our stand-in is used, the official plug-in is not here")
+
+
+def _print_stack(console: Console, stack: Mapping[str, Any]) -> None:
+    if stack["exit"]:
+        console.print(f"{MARKS['fail']} {stack['stack']}", highlight=False)
+        for error in stack["errors"]:
+            console.print(f"    {error}", highlight=False)
+        return
+    mark = MARKS["warn" if stack["drift"] else "ok"]
+    size = f"{stack['resources']} resources" if "resources" in stack else "not compared"
+    console.print(
+        f"{mark} {stack['stack']:<24} {size}{', drifted:' if stack['drift'] else ''}", highlight=False
+    )
+    for step in stack["drift"]:
+        console.print(f"    {step['verb']:<12} {step['name']}", highlight=False)
+
+
+def print_coverage(console: Console, rows: Iterable[Row]) -> None:
+    """A line for each requirement; an open one is printed, not hidden."""
+    counts: Counter[str] = Counter()
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for column in ("id", "state", "by", "evidence", "requirement"):
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        counts[row.state] += 1
+        shown = f"{len(row.evidence)} of {len(row.evidence) + len(row.missing)}" if row.by else ""
+        table.add_row(row.id, row.state, " ".join(row.by), shown, row.title)
+    console.print(table)
+    console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))

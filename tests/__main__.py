@@ -1,0 +1,45 @@
+"""`make test`: everything that must hold, in one command, each part's duration printed.
+
+Lint and types first, because they are quick; then the tests on all cores.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+BIN = Path(sys.executable).parent
+STATIC = {
+    "lock": ["uv", "lock", "--check", "--quiet", "--offline"],
+    "format": ["ruff", "format", "--check", "--quiet", "."],
+    "lint": ["ruff", "check", "--quiet", "."],
+    "types": ["mypy"],
+}
+
+
+def run(name: str, command: list[str]) -> bool:
+    begun = time.monotonic()
+    done = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, check=False)
+    verdict = "ok" if done.returncode == 0 else f"FAILED (exit {done.returncode})"
+    print(f"== {name}: {verdict} in {time.monotonic() - begun:.0f} s", flush=True)
+    return done.returncode == 0
+
+
+def main() -> int:
+    verdicts = [run(name, command) for name, command in STATIC.items()]  # all of them, even after a failure
+    good = all(verdicts)
+    if "--only-static" in sys.argv:
+        return 0 if good else 1
+    if not run("toolchain", ["python", "-m", "twin.toolchain"]):
+        return 1
+    workers = os.environ.get("BASTIDE_TEST_WORKERS", str(os.cpu_count() or 2))
+    tests = run("tests", ["pytest", "-n", workers, "--dist", "worksteal", *sys.argv[1:]])
+    return 0 if good and tests else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
