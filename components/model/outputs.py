@@ -1,0 +1,101 @@
+"""What a layer tells the next: the typed outputs that stack references carry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import ConfigDict, Field, ValidationError
+
+from components.model.base import Model
+from components.model.foundation import EnvironmentKind, PoolRole
+from components.model.types import Bytes, Count, Cpu
+
+
+class OutputsError(Exception):
+    """A stack's outputs are not what this release reads."""
+
+
+class Outputs(Model):
+    """Base of a layer's outputs. Keys that a later release added are ignored when read."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    def dump(self) -> dict[str, Any]:
+        """Plain JSON values under camelCase keys, always all of them, in the order declared."""
+        return self.model_dump(mode="json", by_alias=True)
+
+    @classmethod
+    def parse(cls, raw: object, stack: str) -> Self:
+        """The outputs of `stack`, as `dump` wrote them. Raises `OutputsError` with all that is wrong."""
+        try:
+            return cls.model_validate(raw, by_alias=True, by_name=False)
+        except ValidationError as error:
+            wrong = "; ".join(
+                f"{'.'.join(map(str, e['loc'])) or 'outputs'}: {e['msg']}" for e in error.errors()
+            )
+            raise OutputsError(
+                f"stack {stack}: its outputs are not those of this release ({wrong}). "
+                f"Deploy it again with this release: `pulumi up -s {stack}`."
+            ) from error
+
+
+class PoolOutputs(Outputs):
+    """One node pool as deployed."""
+
+    id: str = Field(description="Id of the pool.")
+    kind: str = Field(description="`simulated`, `openstack` or `static`.")
+    role: PoolRole = Field(description="What runs on it.")
+    zone: str = Field(description="Zone.")
+    count: Count = Field(description="Number of nodes.")
+
+
+class Capacity(Outputs):
+    """What all nodes offer together."""
+
+    cpu: Cpu = Field(description="Processor cores.")
+    memory: Bytes = Field(description="Memory.")
+    pods: Count = Field(description="Pods at a time.")
+    devices: Mapping[str, Count] = Field(
+        description="Accelerators by device class; one that fits two classes counts in both."
+    )
+
+
+class FoundationOutputs(Outputs):
+    """Outputs of `<env>.foundation`."""
+
+    environment: str = Field(description="Name of the environment.")
+    kind: EnvironmentKind = Field(description="Kind of the environment.")
+    zones: tuple[str, ...] = Field(description="Ids of the zones.")
+    pools: tuple[PoolOutputs, ...] = Field(description="Node pools.")
+    device_classes: tuple[str, ...] = Field(description="Names of the device classes.")
+    nodes: Count = Field(description="Number of nodes.")
+    accelerators: Mapping[str, Count] = Field(description="Number of devices by accelerator model.")
+    capacity: Capacity = Field(description="What all nodes offer together.")
+
+
+class PlatformOutputs(Outputs):
+    """Outputs of `<env>.platform`."""
+
+    environment: str = Field(description="Name of the environment.")
+    owner: str = Field(description="Who answers for the platform.")
+    data_classes: tuple[str, ...] = Field(description="Ids of the data classes.")
+    priority_classes: tuple[str, ...] = Field(description="Names of the priority classes.")
+    runtime_classes: tuple[str, ...] = Field(description="Names of the runtime classes.")
+    storage_classes: tuple[str, ...] = Field(description="Names of the storage classes.")
+    namespaces: tuple[str, ...] = Field(description="The platform's own namespaces.")
+    admission_policies: tuple[str, ...] = Field(description="Names of the admission policies in force.")
+    stand_ins: tuple[str, ...] = Field(description="What a stand-in takes the place of; empty means nothing.")
+
+
+class TenantOutputs(Outputs):
+    """Outputs of `<env>.<tenant>`."""
+
+    tenant: str = Field(description="Id of the tenant.")
+    namespaces: Mapping[str, str] = Field(
+        description="Namespace by purpose, or by `department-purpose` where it belongs to a department."
+    )
+    service_accounts: Mapping[str, str] = Field(
+        description="Service account as `namespace/name`, by the keys of `namespaces`."
+    )
+    groups: Mapping[str, tuple[str, ...]] = Field(description="Groups by role.")
