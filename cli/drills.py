@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeVar
 
 from components.commons.drills import drills as commons_drills
-from components.model.outputs import FoundationOutputs, PlatformOutputs, TenantOutputs
+from components.model.outputs import FoundationOutputs, Outputs, PlatformOutputs, TenantOutputs
 from components.nodes.drills import drills as nodes_drills
 from components.tenancy.drills import drills as tenancy_drills
 
@@ -20,15 +21,16 @@ from cli.outcome import CliError, Exit
 from components.cluster import ApiError, Cluster, UnreachableError
 from components.drill import Answer, Drill, Record
 
+T = TypeVar("T", bound=Outputs)
 PARALLEL = 4
 RECORDS = "drills.json"
 
 
 def collect(target: Target, only: str = "") -> list[Drill]:
     """The drills of every block that is deployed. Raises `CliError` where there is nothing to drill."""
-    foundation = FoundationOutputs.parse(_outputs(target, "foundation"))
-    platform = PlatformOutputs.parse(_outputs(target, "platform"))
-    tenants = [TenantOutputs.parse(_outputs(target, tenant)) for tenant in target.model.tenants]
+    foundation = outputs(target, "foundation", FoundationOutputs)
+    platform = outputs(target, "platform", PlatformOutputs)
+    tenants = [outputs(target, tenant, TenantOutputs) for tenant in target.model.tenants]
     found = [
         *nodes_drills(target.model.foundation, foundation, tenants),
         *commons_drills(platform),
@@ -41,14 +43,14 @@ def collect(target: Target, only: str = "") -> list[Drill]:
     return chosen
 
 
-def _outputs(target: Target, layer: str) -> object:
-    outputs = engine.export(target, target.stack(layer))
+def outputs(target: Target, layer: str, kind: type[T]) -> T:
+    """The typed outputs of a deployed layer. Raises `CliError` where it is not deployed."""
+    stack = target.stack(layer)
+    found = engine.export(target, stack)
     key = layer if layer in ("foundation", "platform") else "tenant"
-    if key not in outputs:
-        raise CliError(
-            Exit.UNREACHABLE, f"{target.stack(layer)} is not deployed", f"bastide up {target.name}"
-        )
-    return outputs[key]
+    if key not in found:
+        raise CliError(Exit.UNREACHABLE, f"{stack} is not deployed", f"bastide up {target.name}")
+    return kind.parse(found[key], stack)
 
 
 def run(target: Target, drills: Sequence[Drill], watch: Callable[[Record], None]) -> list[Record]:

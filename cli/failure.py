@@ -7,6 +7,7 @@ import sys
 import traceback
 
 from components.model.errors import ConfigError
+from components.model.outputs import OutputsError
 
 from cli.check import render
 from cli.outcome import CliError, Exit
@@ -25,8 +26,11 @@ def explain(error: Exception) -> Exit:
         _say(error.message, error.mend)
         return error.code
     if isinstance(error, TwinError):
-        _say(error.message, error.mend)
+        _say(error.problem, error.mend)
         return Exit.UNREACHABLE
+    if isinstance(error, OutputsError):
+        _say(str(error), "")
+        return Exit.UPDATE
     if isinstance(error, UnreachableError):
         _say(str(error), "bastide status ENV shows what runs")
         return Exit.UNREACHABLE

@@ -109,11 +109,11 @@ def drill(target: Target, steps: Steps, only: str = "") -> list[Record]:
 
 def summarize(target: Target, steps: Steps, report: Report) -> None:
     """The closing summary of `up`."""
-    foundation = FoundationOutputs.parse(engine.export(target, target.stack("foundation"))["foundation"])
+    foundation = drills.outputs(target, "foundation", FoundationOutputs)
     objects = sum(outcome.resources for outcome in report.outcomes)
     rows: dict[str, object] = {
         "nodes": foundation.nodes,
-        "accelerators": f"{foundation.accelerators} in classes {', '.join(foundation.device_classes)}",
+        "accelerators": ", ".join(f"{count} {model}" for model, count in foundation.accelerators.items()),
         "tenants": ", ".join(target.model.tenants) or "none",
         "policies": f"{len(rules())} rules on {objects} resources, none violated",
         "drills": f"{sum(record.passed for record in report.drills)} of {len(report.drills)} passed",
