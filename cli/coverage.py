@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from policies.registry import rules
 
 from cli.drills import read as read_drills
 from components import blocks
+from policies.registry import rules
 from twin.settings import ROOT
 
 REQUIREMENTS = ROOT / "components" / "requirements.yaml"

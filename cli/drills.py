@@ -10,16 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-from components.commons.drills import drills as commons_drills
-from components.model.outputs import FoundationOutputs, Outputs, PlatformOutputs, TenantOutputs
-from components.nodes.drills import drills as nodes_drills
-from components.tenancy.drills import drills as tenancy_drills
-
 from cli import engine
 from cli.environment import Target
 from cli.outcome import CliError, Exit
 from components.cluster import ApiError, Cluster, UnreachableError
+from components.commons.drills import drills as commons_drills
 from components.drill import Answer, Drill, Record
+from components.model.outputs import FoundationOutputs, Outputs, PlatformOutputs, TenantOutputs
+from components.nodes.drills import drills as nodes_drills
+from components.tenancy.drills import drills as tenancy_drills
 
 T = TypeVar("T", bound=Outputs)
 PARALLEL = 4

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from components.model.loading import EnvironmentModel, load_environment
-
 from components.cluster import Cluster
+from components.model.loading import EnvironmentModel, load_environment
 from twin import api as twin
 from twin.settings import ROOT, TwinSettings
 

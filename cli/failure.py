@@ -6,12 +6,11 @@ import os
 import sys
 import traceback
 
-from components.model.errors import ConfigError
-from components.model.outputs import OutputsError
-
 from cli.check import render
 from cli.outcome import CliError, Exit
 from components.cluster import UnreachableError
+from components.model.errors import ConfigError
+from components.model.outputs import OutputsError
 from twin.errors import TwinError
 
 

@@ -7,9 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from components.model.outputs import FoundationOutputs
-from policies.registry import rules
-
 from cli import console as show
 from cli import drills, engine, state
 from cli.console import Steps
@@ -17,6 +14,8 @@ from cli.engine import Operation, Outcome
 from cli.environment import Target
 from cli.outcome import CliError, Exit
 from components.drill import Record
+from components.model.outputs import FoundationOutputs
+from policies.registry import rules
 from twin import api as twin
 
 

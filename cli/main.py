@@ -140,9 +140,8 @@ def status(
 @app.command()
 def check(env: Env, config: Config = CONFIG, as_json: Json = False) -> None:
     """Check the configuration of an environment as a whole: every problem at once. Needs no cluster."""
-    from components.model.loading import check_environment
-
     from cli.check import render, to_json
+    from components.model.loading import check_environment
 
     problems = check_environment(config, env)
     if as_json:

@@ -37,7 +37,7 @@ def main() -> int:
     if not run("toolchain", ["python", "-m", "twin.toolchain"]):
         return 1
     workers = os.environ.get("BASTIDE_TEST_WORKERS", str(os.cpu_count() or 2))
-    tests = run("tests", ["pytest", "-n", workers, "--dist", "worksteal", *sys.argv[1:]])
+    tests = run("tests", ["pytest", "-n", workers, "--dist", "loadgroup", *sys.argv[1:]])
     return 0 if good and tests else 1
 
 
