@@ -1,0 +1,1 @@
+"""The programs that the twin needs: found, fetched or built, in the versions that their modules pin."""

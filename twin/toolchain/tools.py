@@ -1,0 +1,109 @@
+"""The tools as data. Their versions stand in one place only: the go.mod of each family."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+MODULES: Final = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Family:
+    """Tools of one upstream project, built from one pinned module."""
+
+    name: str
+    module: str
+    """The module in go.mod whose version is the version of the tools."""
+    ldflags: str
+    """Linker flags; `{version}`, `{major}` and `{minor}` are filled in."""
+    exact: bool
+    """Whether only this very release fits (else: any patch of the same minor release)."""
+
+    @property
+    def folder(self) -> Path:
+        return MODULES / self.name
+
+    @property
+    def version(self) -> str:
+        """The pinned version, without the leading `v`. Raises `ValueError` where go.mod does not pin it."""
+        return pinned(self.folder / "go.mod", self.module)
+
+    def linker(self) -> str:
+        version = self.version
+        major, minor, _ = version.split(".", 2)
+        return self.ldflags.format(version=version, major=major, minor=minor)
+
+    def fits(self, version: str) -> bool:
+        """Whether an installed `version` does."""
+        if self.exact:
+            return version == self.version
+        return version.split(".")[:2] == self.version.split(".")[:2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tool:
+    """One executable."""
+
+    name: str
+    family: Family
+    package: str
+    """The Go package to build."""
+    asks: tuple[str, ...]
+    """The arguments that make it print its version."""
+
+
+_VERSION_VARIABLE: Final = "k8s.io/component-base/version.git"
+PULUMI: Final = Family(
+    name="pulumi",
+    module="github.com/pulumi/pulumi/pkg/v3",
+    ldflags="-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",
+    exact=True,
+)
+ETCD: Final = Family(name="etcd", module="go.etcd.io/etcd/server/v3", ldflags="-s -w", exact=False)
+KUBERNETES: Final = Family(
+    name="kubernetes",
+    module="k8s.io/kubernetes",
+    ldflags=(
+        f"-s -w -X {_VERSION_VARIABLE}Version=v{{version}} -X {_VERSION_VARIABLE}Major={{major}} "
+        f"-X {_VERSION_VARIABLE}Minor={{minor}}"
+    ),
+    exact=False,
+)
+KWOK: Final = Family(
+    name="kwok",
+    module="sigs.k8s.io/kwok",
+    ldflags="-s -w -X sigs.k8s.io/kwok/pkg/consts.Version=v{version}",
+    exact=False,
+)
+FAMILIES: Final = (ETCD, KUBERNETES, KWOK, PULUMI)
+
+
+def _kubernetes(name: str, *asks: str) -> Tool:
+    return Tool(name=name, family=KUBERNETES, package=f"k8s.io/kubernetes/cmd/{name}", asks=asks)
+
+
+TOOLS: Final = (
+    Tool(name="etcd", family=ETCD, package="go.etcd.io/etcd/server/v3", asks=("--version",)),
+    _kubernetes("kube-apiserver", "--version"),
+    _kubernetes("kube-controller-manager", "--version"),
+    _kubernetes("kube-scheduler", "--version"),
+    _kubernetes("kubectl", "version", "--client", "--output=json"),
+    Tool(name="kwok", family=KWOK, package="sigs.k8s.io/kwok/cmd/kwok", asks=("--version",)),
+    Tool(
+        name="pulumi",
+        family=PULUMI,
+        package="github.com/pulumi/pulumi/pkg/v3/cmd/pulumi",
+        asks=("version",),
+    ),
+)
+
+
+def pinned(go_mod: Path, module: str) -> str:
+    """The version of `module` that `go_mod` requires, without the leading `v`."""
+    found = re.search(rf"^\s*(?:require\s+)?{re.escape(module)}\s+v(\S+)", go_mod.read_text(), re.MULTILINE)
+    if found is None:
+        raise ValueError(f"{go_mod}: no version of {module} is required there")
+    return found[1]
