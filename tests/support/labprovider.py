@@ -1,3 +1,4 @@
+# ruff: noqa: N802  (the protocol names the methods)
 """A provider for tests: `lab:index:Record` objects live as files in a folder, and a test may interfere.
 
 The folder is the environment variable LAB. Files in it steer and tell:

@@ -40,7 +40,7 @@ class Children:
         """Interrupt a child, and kill it when it has not gone after a grace period. Returns at once."""
         if child.poll() is None:
             child.send_signal(signal.SIGINT)
-            killer = threading.Timer(_GRACE, lambda: child.poll() is None and child.kill())
+            killer = threading.Timer(_GRACE, child.kill)
             killer.daemon = True
             killer.start()
 

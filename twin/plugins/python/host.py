@@ -1,3 +1,4 @@
+# ruff: noqa: N802  (the protocol names the methods)
 """The language host: serves the engine's `LanguageRuntime` protocol for Python programs."""
 
 from __future__ import annotations
@@ -6,7 +7,6 @@ import json
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,18 +48,16 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         self._version = version
         self._children = children
 
-    def Handshake(  # noqa: N802
+    def Handshake(
         self, request: lang.LanguageHandshakeRequest, context: grpc.ServicerContext
     ) -> lang.LanguageHandshakeResponse:
         self._engine = request.engine_address or self._engine
         return lang.LanguageHandshakeResponse()
 
-    def GetPluginInfo(  # noqa: N802
-        self, request: empty_pb2.Empty, context: grpc.ServicerContext
-    ) -> plugin_pb2.PluginInfo:
+    def GetPluginInfo(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> plugin_pb2.PluginInfo:
         return plugin_pb2.PluginInfo(version=self._version)
 
-    def GetRequiredPackages(  # noqa: N802
+    def GetRequiredPackages(
         self, request: lang.GetRequiredPackagesRequest, context: grpc.ServicerContext
     ) -> lang.GetRequiredPackagesResponse:
         """The plug-ins that the installed packages need, as far as they are at hand.
@@ -77,7 +75,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
                     json_format.ParseDict(dict(plugin.parameterization), dependency.parameterization)
         return response
 
-    def GetProgramDependencies(  # noqa: N802
+    def GetProgramDependencies(
         self, request: lang.GetProgramDependenciesRequest, context: grpc.ServicerContext
     ) -> lang.GetProgramDependenciesResponse:
         site = _interpreter(request.info, context).packages
@@ -86,7 +84,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             dependencies=[lang.DependencyInfo(name=name, version=version) for name, version in found]
         )
 
-    def About(self, request: lang.AboutRequest, context: grpc.ServicerContext) -> lang.AboutResponse:  # noqa: N802
+    def About(self, request: lang.AboutRequest, context: grpc.ServicerContext) -> lang.AboutResponse:
         python = _interpreter(request.info, context)
         printed = subprocess.run([python.executable, "-V"], capture_output=True, text=True, check=True).stdout
         return lang.AboutResponse(
@@ -95,7 +93,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             metadata={"toolchain": python.toolchain},
         )
 
-    def InstallDependencies(  # noqa: N802
+    def InstallDependencies(
         self, request: lang.InstallDependenciesRequest, context: grpc.ServicerContext
     ) -> Iterator[lang.InstallDependenciesResponse]:
         """Installs nothing: environments are made by the project's own lock file; says whether one is fit."""
@@ -108,16 +106,16 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             )
         yield lang.InstallDependenciesResponse(stdout=f"Dependencies are in {python.prefix}\n".encode())
 
-    def RuntimeOptionsPrompts(  # noqa: N802
+    def RuntimeOptionsPrompts(
         self, request: lang.RuntimeOptionsRequest, context: grpc.ServicerContext
     ) -> lang.RuntimeOptionsResponse:
         """Asks nothing: every option has a default that works."""
         return lang.RuntimeOptionsResponse()
 
-    def Template(self, request: lang.TemplateRequest, context: grpc.ServicerContext) -> lang.TemplateResponse:  # noqa: N802
+    def Template(self, request: lang.TemplateRequest, context: grpc.ServicerContext) -> lang.TemplateResponse:
         return lang.TemplateResponse()
 
-    def Run(self, request: lang.RunRequest, context: grpc.ServicerContext) -> lang.RunResponse:  # noqa: N802
+    def Run(self, request: lang.RunRequest, context: grpc.ServicerContext) -> lang.RunResponse:
         info = request.info
         python = _interpreter(info, context)
         settings = {
@@ -131,7 +129,12 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
             "root_directory": info.root_directory,
         }
         program = (Path(info.program_directory) / (info.entry_point or ".")).resolve()
-        order = {"settings": settings, "program": str(program), "pwd": request.pwd, "args": list(request.args)}
+        order = {
+            "settings": settings,
+            "program": str(program),
+            "pwd": request.pwd,
+            "args": list(request.args),
+        }
         environ = python.environ()
         environ["PULUMI_CONFIG"] = json.dumps(dict(request.config))
         environ["PULUMI_CONFIG_SECRET_KEYS"] = json.dumps(list(request.configSecretKeys))
@@ -144,7 +147,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         context.add_callback(lambda: self._children.stop(child))
         return _response(child.wait())
 
-    def RunPlugin(  # noqa: N802
+    def RunPlugin(
         self, request: lang.RunPluginRequest, context: grpc.ServicerContext
     ) -> Iterator[lang.RunPluginResponse]:
         info = request.info
@@ -165,7 +168,7 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
         yield from _stream(child)
         yield lang.RunPluginResponse(exitcode=child.wait())
 
-    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
+    def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         self._children.stop_all()
         return empty_pb2.Empty()
 

@@ -25,7 +25,7 @@ _SERVICE = "/pulumirpc.Analyzer/"
 _LARGEST_MESSAGE = 400 << 20
 
 
-class Front(grpc.GenericRpcHandler):  # type: ignore[misc]
+class Front(grpc.GenericRpcHandler):
     """Serves the analyzer protocol: the two first calls by itself, the rest by the pack."""
 
     def __init__(self) -> None:
@@ -108,7 +108,8 @@ def _take_over(front: Front, done: Callable[[], None]) -> None:
     """Let `PolicyPack(...)` of the pack be served by `front` instead of a server of its own."""
     from pulumi.runtime.proto import analyzer_pb2_grpc  # noqa: PLC0415
 
-    generated = analyzer_pb2_grpc.add_AnalyzerServicer_to_server
+    stubs: Any = analyzer_pb2_grpc
+    generated = stubs.add_AnalyzerServicer_to_server
 
     def add(servicer: Any, _server: Any) -> None:
         handlers = _Handlers()
@@ -120,7 +121,7 @@ def _take_over(front: Front, done: Callable[[], None]) -> None:
         front.serve_with(handlers.found)
         done()
 
-    analyzer_pb2_grpc.add_AnalyzerServicer_to_server = add
+    stubs.add_AnalyzerServicer_to_server = add
 
 
 def _run(front: Front, folder: str, wait: Callable[[], None]) -> str:
@@ -147,7 +148,7 @@ def _run(front: Front, folder: str, wait: Callable[[], None]) -> str:
     _take_over(front, wait)
     try:
         runpy.run_path(folder, run_name="__main__")
-    except Exception:  # noqa: BLE001
+    except Exception:
         return traceback.format_exc()
     return "its program ended without making a PolicyPack"
 

@@ -1,8 +1,8 @@
 """Runs a user's program in its own process, by the program's own interpreter.
 
-Started by the host as a file, so it may import nothing of this project. Argument 1 is the run request as JSON
-(settings, program, working directory, arguments), argument 2 the descriptor of the lifeline: a pipe whose other
-end the host holds, so that a program never outlives its host.
+Started by the host as a file, so it may import nothing of this project. Argument 1 is the run request as
+JSON (settings, program, working directory, arguments), argument 2 the descriptor of the lifeline: a pipe
+whose other end the host holds, so that a program never outlives its host.
 """
 
 import asyncio
@@ -50,7 +50,9 @@ def _run(request: dict[str, Any]) -> int:
     try:
         import pulumi  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"{error}: install the Pulumi SDK in {sys.prefix} (`uv sync` or `pip install pulumi`)\n")
+        sys.stderr.write(
+            f"{error}: install the Pulumi SDK in {sys.prefix} (`uv sync` or `pip install pulumi`)\n"
+        )
         return 1
     program: str = request["program"]
     settings = pulumi.runtime.Settings(**request["settings"])
@@ -80,13 +82,13 @@ def _execute(program: str, parallel: int) -> int:
         runpy.run_path(program, run_name="__main__")
 
     try:
-        loop.run_until_complete(pulumi.runtime.run_in_stack(main))  # type: ignore[arg-type]
+        loop.run_until_complete(pulumi.runtime.run_in_stack(main))
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return SHOWN
     except KeyboardInterrupt:
         return INTERRUPTED
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         pulumi.log.error(f"Program failed with an unhandled exception:\n{_traceback_of(error, program)}")
         return SHOWN
     finally:

@@ -18,7 +18,9 @@ def _enter_bare(name: str) -> None:
     """Make `name` importable as a package whose own code is not run."""
     spec = find_spec(name)
     if spec is None or spec.submodule_search_locations is None:
-        raise ModuleNotFoundError(f"The Pulumi SDK is not installed in {sys.prefix}: no package {name}", name=name)
+        raise ModuleNotFoundError(
+            f"The Pulumi SDK is not installed in {sys.prefix}: no package {name}", name=name
+        )
     module = ModuleType(name)
     module.__path__ = list(spec.submodule_search_locations)
     module.__spec__ = ModuleSpec(name, None, is_package=True)
