@@ -31,10 +31,11 @@ from components.model.platform import (
     PlatformSettings,
     PriorityClass,
     RuntimeClass,
+    SandboxOverhead,
     StorageClass,
 )
 from components.model.quota import Limits, Quota
-from components.model.tenant import Access, Department, Namespace, Tenant, TenantStack, User
+from components.model.tenant import Access, Department, Tenant, TenantNamespace, TenantStack, User
 from components.model.types import Bytes, Cpu, Quantity
 
 __all__ = [
@@ -52,7 +53,6 @@ __all__ = [
     "Host",
     "Limits",
     "Machine",
-    "Namespace",
     "Network",
     "NodePool",
     "OpenStackPool",
@@ -66,11 +66,13 @@ __all__ = [
     "Quantity",
     "Quota",
     "RuntimeClass",
+    "SandboxOverhead",
     "Select",
     "SimulatedPool",
     "StaticPool",
     "StorageClass",
     "Tenant",
+    "TenantNamespace",
     "TenantOutputs",
     "TenantStack",
     "User",

@@ -14,7 +14,6 @@ from components.model.types import (
     HostKey,
     Part,
     PositiveInt,
-    PositiveNumber,
     Slug,
     SomeBytes,
     SomeCpu,
@@ -64,12 +63,12 @@ class Accelerator(Model):
     family: Slug = Field(description="Family of models; generations compare within it.")
     generation: PositiveInt = Field(description="Generation within the family.")
     memory: SomeBytes = Field(description="Memory of one device.")
-    fp16_tflops: PositiveNumber = Field(
+    fp16_tflops: PositiveInt = Field(
         description="Dense 16-bit floating point performance of one device, in TFLOP/s."
     )
     watts: PositiveInt = Field(description="Board power of one device, in watts.")
     isa: Slug = Field(description="Programming interface: `cuda`, `rocm`, `cann`, ...")
-    frameworks: tuple[Slug, ...] = Field(min_length=1, description="Frameworks known to run on it.")
+    frameworks: tuple[Part, ...] = Field(min_length=1, description="Frameworks known to run on it.")
     interconnect: Slug = Field(description="Link between devices of one machine.")
 
 
@@ -80,15 +79,16 @@ class Select(Model):
     vendor: Slug | None = Field(default=None, description="Maker.")
     family: Slug | None = Field(default=None, description="Family of models.")
     isa: Slug | None = Field(default=None, description="Programming interface.")
+    interconnect: Slug | None = Field(default=None, description="Link between devices of one machine.")
     min_generation: PositiveInt | None = Field(
         default=None, description="Lowest generation; needs `family`, since generations compare within one."
     )
     min_memory: SomeBytes | None = Field(default=None, description="Least memory of one device.")
-    min_fp16_tflops: PositiveNumber | None = Field(
+    min_fp16_tflops: PositiveInt | None = Field(
         default=None, description="Least 16-bit floating point performance, in TFLOP/s."
     )
     max_watts: PositiveInt | None = Field(default=None, description="Highest board power, in watts.")
-    frameworks: tuple[Slug, ...] = Field(default=(), description="Frameworks that it must run, all of them.")
+    frameworks: tuple[Part, ...] = Field(default=(), description="Frameworks that it must run, all of them.")
 
     @model_validator(mode="after")
     def _says_something(self) -> Select:
@@ -101,7 +101,7 @@ class Select(Model):
 
 def matches(select: Select, accelerator: Accelerator) -> bool:
     """Whether devices of this model have all the capabilities that `select` asks for."""
-    exact = ("kind", "vendor", "family", "isa")
+    exact = ("kind", "vendor", "family", "isa", "interconnect")
     if any(getattr(select, key) not in (None, getattr(accelerator, key)) for key in exact):
         return False
     return (

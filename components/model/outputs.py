@@ -26,7 +26,7 @@ class Outputs(Model):
         return self.model_dump(mode="json", by_alias=True)
 
     @classmethod
-    def parse(cls, raw: object, stack: str) -> Self:
+    def parse(cls, raw: object, stack: str = "") -> Self:
         """The outputs of `stack`, as `dump` wrote them. Raises `OutputsError` with all that is wrong."""
         try:
             return cls.model_validate(raw, by_alias=True, by_name=False)
@@ -35,8 +35,8 @@ class Outputs(Model):
                 f"{'.'.join(map(str, e['loc'])) or 'outputs'}: {e['msg']}" for e in error.errors()
             )
             raise OutputsError(
-                f"stack {stack}: its outputs are not those of this release ({wrong}). "
-                f"Deploy it again with this release: `pulumi up -s {stack}`."
+                f"{f'stack {stack}' if stack else cls.__name__}: these outputs are not those of this release "
+                f"({wrong}). Deploy the stack again with this release: `pulumi up -s {stack or '<stack>'}`."
             ) from error
 
 

@@ -7,8 +7,19 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from components.model.base import Model
-from components.model.quota import Limits, Quota
-from components.model.types import CostCenter, Count, Driver, EmailAddress, Flag, Group, Slug, Text
+from components.model.quota import Quota
+from components.model.types import (
+    CostCenter,
+    Count,
+    Driver,
+    EmailAddress,
+    Flag,
+    Group,
+    Slug,
+    SomeBytes,
+    SomeCpu,
+    Text,
+)
 
 Isolation: TypeAlias = Literal["userspace-kernel", "microvm", "confidential"]
 PriorityValue: TypeAlias = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000)]
@@ -44,13 +55,22 @@ class PriorityClass(Model):
     preempts: Flag = Field(default=True, description="Whether it may evict pods of lower priority.")
 
 
+class SandboxOverhead(Model):
+    """What the sandbox around a pod needs for itself."""
+
+    cpu: SomeCpu = Field(description="Processor cores.")
+    memory: SomeBytes = Field(description="Memory.")
+
+
 class RuntimeClass(Model):
     """A Kubernetes RuntimeClass: how a sandbox is isolated."""
 
     id: Slug = Field(description="Name.")
     handler: Slug = Field(description="Handler that the container runtime of the nodes knows.")
     isolation: Isolation = Field(description="What stands between a pod and its node.")
-    overhead: Limits | None = Field(default=None, description="What each pod costs on top of its containers.")
+    overhead: SandboxOverhead | None = Field(
+        default=None, description="What each pod costs on top of its containers."
+    )
 
 
 class StorageClass(Model):

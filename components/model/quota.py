@@ -23,7 +23,7 @@ class Quota(Model):
 
 
 class Limits(Model):
-    """Processor and memory of one container, or the overhead of one sandbox."""
+    """Processor and memory of one container."""
 
     cpu: SomeCpu = Field(description="Processor cores.")
     memory: SomeBytes = Field(description="Memory.")

@@ -32,7 +32,7 @@ class Department(Model):
     users: tuple[User, ...] = Field(default=(), description="Its users.")
 
 
-class Namespace(Model):
+class TenantNamespace(Model):
     """A namespace for one purpose, named `<tenant>-<department>-<purpose>`."""
 
     purpose: Part = Field(description="What it is for; part of its name.")
@@ -65,7 +65,7 @@ class Tenant(Model):
     data_classes: tuple[Slug, ...] = Field(min_length=1, description="Data classes it may hold.")
     quota: Quota = Field(description="The most that it may use.")
     departments: tuple[Department, ...] = Field(default=(), description="Its departments.")
-    namespaces: tuple[Namespace, ...] = Field(min_length=1, description="Its namespaces.")
+    namespaces: tuple[TenantNamespace, ...] = Field(min_length=1, description="Its namespaces.")
     container_defaults: Limits = Field(description="What a container gets that asks for nothing.")
     container_maximum: Limits = Field(description="The most that one container may ask for.")
     access: Access = Field(description="Who holds which role.")

@@ -351,5 +351,4 @@ Address: TypeAlias = Annotated[str, BeforeValidator(_address), WithJsonSchema({"
 
 Count: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
 PositiveInt: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
-PositiveNumber: TypeAlias = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
 Flag: TypeAlias = Annotated[bool, Field(strict=True)]

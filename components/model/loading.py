@@ -1,0 +1,161 @@
+"""Read an environment: all its files, all their problems at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from pydantic import BaseModel
+
+from components.model.document import Document, read
+from components.model.draft import FOUNDATION, PLATFORM, PROJECT, Draft
+from components.model.errors import MISSING, ConfigError, ConfigProblem, did_you_mean
+from components.model.foundation import Foundation
+from components.model.platform import Platform
+from components.model.rules import RULES
+from components.model.tenant import Tenant, TenantStack
+from components.model.validation import parse
+
+LAYERS: Final[Mapping[str, type[BaseModel]]] = {FOUNDATION: Foundation, PLATFORM: Platform}
+"""The model of each layer; every other layer is a tenant."""
+ENGINE_KEYS: Final = ("encryptionsalt", "secretsprovider", "encryptedkey")
+"""Keys beside `config` that the engine writes."""
+
+Override: TypeAlias = tuple[str, Mapping[str, Any]]
+"""A layer and the values that the engine has for it, by key without namespace, in place of its file's."""
+
+_FILE = re.compile(r"Pulumi\.([^.]+)\.([^.]+)\.yaml")
+_KEY = re.compile(r"[A-Za-z][A-Za-z0-9_-]*:[A-Za-z][A-Za-z0-9_./-]*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnvironmentModel:
+    """An environment whose configuration holds as a whole."""
+
+    name: str
+    context: str
+    foundation: Foundation
+    platform: Platform
+    tenants: Mapping[str, Tenant]
+    files: Mapping[str, Path]
+
+
+def list_environments(config_dir: Path) -> list[str]:
+    """The names of the environments that have files in `config_dir`."""
+    found = (_FILE.fullmatch(path.name) for path in config_dir.glob("Pulumi.*.yaml"))
+    return sorted({match[1] for match in found if match})
+
+
+def load_environment(config_dir: Path, env: str, override: Override | None = None) -> EnvironmentModel:
+    """The environment `env`. Raises `ConfigError` with every problem of all its files."""
+    draft, problems = _examine(config_dir, env, override)
+    if problems or draft.foundation is None or draft.platform is None:
+        raise ConfigError(problems)
+    return EnvironmentModel(
+        name=env,
+        context=draft.contexts().get(FOUNDATION, ""),
+        foundation=draft.foundation,
+        platform=draft.platform,
+        tenants=draft.tenants,
+        files={layer: Path(document.file) for layer, document in draft.documents.items()},
+    )
+
+
+def check_environment(config_dir: Path, env: str, override: Override | None = None) -> list[ConfigProblem]:
+    """Every problem of the environment `env`, by file and line; none means that it loads."""
+    return _examine(config_dir, env, override)[1]
+
+
+def _examine(config_dir: Path, env: str, override: Override | None) -> tuple[Draft, list[ConfigProblem]]:
+    documents = {layer: read(path) for layer, path in _files(config_dir, env).items()}
+    if override:
+        layer, values = override
+        documents[layer] = _overridden(documents.get(layer), layer, values)
+    draft = _draft(env, documents)
+    problems = list(_absent(config_dir, env, documents))
+    problems += [problem for document in documents.values() for problem in document.problems]
+    if all(document.root is not None or document.data for document in documents.values()):
+        problems += [problem for rule in RULES for problem in rule(draft)]
+    return draft, sorted(set(problems))
+
+
+def _files(config_dir: Path, env: str) -> dict[str, Path]:
+    found = ((path, _FILE.fullmatch(path.name)) for path in sorted(config_dir.glob(f"Pulumi.{env}.*.yaml")))
+    return {match[2]: path for path, match in found if match and match[1] == env}
+
+
+def _overridden(document: Document | None, layer: str, values: Mapping[str, Any]) -> Document:
+    """The layer's document with the engine's values; lines stay those of the file, where it has them."""
+    own = {f"{PROJECT}:{key}": value for key, value in values.items()}
+    if document is None:
+        return Document(file=f"(stack {layer})", data={"config": own})
+    config = document.data.get("config")
+    held = config if isinstance(config, dict) else {}
+    foreign = {key: value for key, value in held.items() if not key.startswith(f"{PROJECT}:")}
+    document.data["config"] = {**foreign, **own}
+    return document
+
+
+def _draft(env: str, documents: Mapping[str, Document]) -> Draft:
+    parsed: dict[str, BaseModel | None] = {}
+    for layer, document in documents.items():
+        if _envelope(document):
+            parsed[layer] = parse(LAYERS.get(layer, TenantStack), document)
+    tenants = {layer: model.tenant for layer, model in parsed.items() if isinstance(model, TenantStack)}
+    foundation, platform = parsed.get(FOUNDATION), parsed.get(PLATFORM)
+    return Draft(
+        name=env,
+        documents=documents,
+        foundation=foundation if isinstance(foundation, Foundation) else None,
+        platform=platform if isinstance(platform, Platform) else None,
+        tenants=tenants,
+    )
+
+
+def _envelope(document: Document) -> bool:
+    """Check what surrounds our own values; whether these can be looked at."""
+    if document.root is None and not document.data:
+        return False
+    for key in document.data:
+        if key != "config" and key not in ENGINE_KEYS:
+            mend = did_you_mean(key, ("config", *ENGINE_KEYS))
+            document.refuse((key,), document.data[key], "is not a known key", mend)
+    config = document.data.get("config")
+    if not isinstance(config, dict):
+        mend = "Begin the file with `config:` and put the keys below it, indented."
+        document.refuse(("config",), MISSING if config is None else config, "must be a mapping", mend)
+        return False
+    for key, value in config.items():
+        if not _KEY.fullmatch(key):
+            document.refuse(("config", key), value, "must be `namespace:name`", f"Write `{PROJECT}:{key}`.")
+    if document.root is not None and not config.get("kubernetes:context"):
+        mend = "Add `kubernetes:context` with the name of the cluster's kubeconfig context."
+        document.refuse(("config", "kubernetes:context"), MISSING, "must be given", mend)
+    return not list(_secrets(config, document))
+
+
+def _secrets(config: Mapping[str, Any], document: Document) -> Iterator[str]:
+    for key, value in config.items():
+        if key.startswith(f"{PROJECT}:") and isinstance(value, dict) and "secure" in value:
+            mend = f"Run `pulumi config rm {key}` and write the values in plain: none of them is a secret."
+            document.refuse(("config", key), value, "must not be encrypted", mend)
+            yield key
+
+
+def _absent(config_dir: Path, env: str, documents: Mapping[str, Document]) -> Iterator[ConfigProblem]:
+    if not documents:
+        mend = did_you_mean(env, list_environments(config_dir))
+        yield _no_file(config_dir, f"{env}.{FOUNDATION}", f"an environment `{env}` must have files", mend)
+        return
+    for layer in (FOUNDATION, PLATFORM):
+        if layer not in documents:
+            mend = f"Write it; stacks/config/Pulumi.twin.{layer}.yaml is an example."
+            yield _no_file(config_dir, f"{env}.{layer}", "every environment must have this file", mend)
+
+
+def _no_file(folder: Path, stack: str, rule: str, mend: str) -> ConfigProblem:
+    file = str(folder / f"Pulumi.{stack}.yaml")
+    return ConfigProblem(file=file, line=0, path="(file)", value=MISSING, rule=rule, mend=mend)

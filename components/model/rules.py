@@ -1,0 +1,16 @@
+"""The rules over all files of an environment: each a pure function from a draft to problems."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from components.model import capacity, identity, references
+from components.model.draft import Draft
+from components.model.errors import ConfigProblem
+
+RULES: Final[tuple[Callable[[Draft], Iterator[ConfigProblem]], ...]] = (
+    *identity.RULES,
+    *references.RULES,
+    *capacity.RULES,
+)
