@@ -29,7 +29,6 @@ RACK: Final = f"{DOMAIN}/rack"
 ROLE: Final = f"{DOMAIN}/role"
 ISOLATION: Final = f"{DOMAIN}/isolation"
 ENCRYPTED: Final = f"{DOMAIN}/encrypted"
-CAPACITY: Final = f"{DOMAIN}/capacity"  # annotation of a simulated node: its resources, as JSON
 ACCELERATOR: Final = f"{DOMAIN}/accelerator"  # taint of nodes that are kept for claims
 ZONE: Final = "topology.kubernetes.io/zone"
 REGION: Final = "topology.kubernetes.io/region"

@@ -1,0 +1,20 @@
+"""What the commons block takes and gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from components.kubernetes import Manifest
+from components.model import Platform, PlatformOutputs
+
+__all__ = ["CommonsArgs", "PlatformOutputs"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonsArgs:
+    """`admission` holds admission policies and their bindings; `protect` forbids to delete the namespace."""
+
+    environment: str
+    platform: Platform
+    admission: tuple[Manifest, ...]
+    protect: bool
