@@ -1,0 +1,58 @@
+"""`make bench`: figures as JSON on standard output and in `reports/bench.json`; progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.bench import benches
+from tests.bench.measure import ROOT, RUNS, Figure, timed
+
+BASTIDE = Path(sys.executable).parent / "bastide"
+
+
+@contextmanager
+def raised(folder: Path) -> Iterator[Mapping[str, str]]:
+    """The environment `twin` in a home of its own; the variables under which to use it."""
+    variables = {**os.environ, "BASTIDE_HOME": str(folder / "home"), "BASTIDE_PORT": "0"}
+    try:
+        timed([BASTIDE, "up", "twin", "--json"], variables)
+        yield variables
+    finally:
+        timed([BASTIDE, "twin", "twin", "reset"], variables)
+
+
+def main() -> None:
+    chosen = sys.argv[1:]
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="bench") as name, raised(Path(name)) as variables:
+        every: list[Callable[[benches.Place], Figure]] = benches.ALL
+        for bench in every:
+            if chosen and bench.__name__ not in chosen:
+                continue
+            figure = bench(benches.Place(folder=Path(name), variables=variables))
+            figures.append(figure)
+            sys.stderr.write(f"{json.dumps(figure.as_json())}\n")
+    report = {
+        "machine": {
+            "cores": os.cpu_count(),
+            "system": platform.platform(),
+            "python": platform.python_version(),
+        },
+        "runs": RUNS,
+        "figures": [figure.as_json() for figure in figures],
+    }
+    text = json.dumps(report, indent=1)
+    (ROOT / "reports").mkdir(exist_ok=True)
+    (ROOT / "reports" / "bench.json").write_text(text)
+    sys.stdout.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
