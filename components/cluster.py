@@ -10,12 +10,14 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import httpx2 as httpx
 from lightkube.config.client_adapter import Client, ConnectionParams
 from lightkube.config.kubeconfig import KubeConfig
+from lightkube.config.models import User
 
 JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
@@ -55,13 +57,22 @@ class Identity:
 class Cluster:
     """One API server, as one identity. Thread-safe; close it or use it as a context manager."""
 
-    def __init__(self, kubeconfig: Path, context: str | None = None, timeout: float = 30) -> None:
-        """Raises lightkube's `ConfigError` where the file or the context is missing."""
-        config = KubeConfig.from_file(kubeconfig).get(context)
+    def __init__(
+        self, kubeconfig: Path | Mapping[str, Any], context: str | None = None, timeout: float = 30
+    ) -> None:
+        """`kubeconfig` is a file or its parsed content; `timeout` is in seconds.
+
+        Raises lightkube's `ConfigError` where the file or the context is missing.
+        """
+        known = KubeConfig.from_file if isinstance(kubeconfig, Path) else KubeConfig.from_dict
+        config = known(kubeconfig).get(context)
         if config is None:
             raise ValueError(f"{kubeconfig}: no current context")
         self.server = config.cluster.server
-        self.http = Client(config, ConnectionParams(timeout=httpx.Timeout(timeout), trust_env=False))
+        params = ConnectionParams(timeout=httpx.Timeout(timeout), trust_env=False)
+        self.http = Client(config, params)
+        # A client certificate would win over a token: the bearer of a token comes without one.
+        self._bare_client = cache(lambda: Client(config._replace(user=User()), params))
 
     def __enter__(self) -> Cluster:
         return self
@@ -71,6 +82,8 @@ class Cluster:
 
     def close(self) -> None:
         self.http.close()
+        if self._bare_client.cache_info().currsize:
+            self._bare_client().close()
 
     def request(
         self,
@@ -89,14 +102,8 @@ class Cluster:
             content = json.dumps(body).encode()
             headers.append(("Content-Type", content_type))
         try:
-            answer = self.http.request(
-                method,
-                path,
-                content=content,
-                params=params,
-                headers=headers,
-                auth=None if identity and identity.token else httpx.USE_CLIENT_DEFAULT,
-            )
+            client = self._bare_client() if identity and identity.token else self.http
+            answer = client.request(method, path, content=content, params=params, headers=headers)
         except httpx.TransportError as error:
             raise UnreachableError(f"{self.server} did not answer: {error}") from error
         return _parsed(answer)
@@ -127,5 +134,8 @@ def _parsed(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         parsed = {"message": answer.text}
     if answer.status_code >= 400:
-        raise ApiError(answer.status_code, parsed if isinstance(parsed, dict) else {"message": str(parsed)})
+        status = parsed if isinstance(parsed, dict) else {"message": str(parsed)}
+        if (pause := answer.headers.get("Retry-After", "")).isdigit():
+            status["details"] = {"retryAfterSeconds": int(pause), **(status.get("details") or {})}
+        raise ApiError(answer.status_code, status)
     return parsed if isinstance(parsed, dict) else {"items": parsed}
