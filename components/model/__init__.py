@@ -34,9 +34,9 @@ from components.model.platform import (
     SandboxOverhead,
     StorageClass,
 )
+from components.model.quantity import Bytes, Cpu, Quantity
 from components.model.quota import Limits, Quota
 from components.model.tenant import Access, Department, Tenant, TenantNamespace, TenantStack, User
-from components.model.types import Bytes, Cpu, Quantity
 
 __all__ = [
     "Accelerator",

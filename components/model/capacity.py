@@ -12,9 +12,9 @@ from components.model.document import Path_
 from components.model.draft import FOUNDATION, Draft
 from components.model.errors import ConfigProblem
 from components.model.foundation import Foundation, matches
+from components.model.quantity import Bytes, Cpu, Quantity
 from components.model.quota import Quota
 from components.model.tenant import Tenant
-from components.model.types import Bytes, Cpu, Quantity
 
 Amounts = Mapping[str, Decimal]
 """Amounts by quota key: `cpu`, `memory`, `pods`, `storage`, `devices.<class>`."""

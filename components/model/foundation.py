@@ -2,29 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import Field, JsonValue, model_validator
 
 from components.model.base import Model
-from components.model.types import (
-    Address,
-    Cidr,
-    Count,
-    HostKey,
-    Part,
-    PositiveInt,
-    Slug,
-    SomeBytes,
-    SomeCpu,
-    Text,
-    broken,
-)
+from components.model.quantity import SomeBytes, SomeCpu, broken
+from components.model.types import Address, Cidr, Count, HostKey, Part, PositiveInt, Slug, Text
 
 EnvironmentKind: TypeAlias = Literal["twin", "development", "production", "sovereign"]
 NetworkRole: TypeAlias = Literal["pods", "services", "management", "fabric", "storage", "public"]
 PoolRole: TypeAlias = Literal["system", "accelerator", "sandbox", "storage"]
 AcceleratorKind: TypeAlias = Literal["gpu", "npu"]
+_TFLOPS: Final[dict[str, JsonValue]] = {"unit": "TFLOP/s"}
+_WATTS: Final[dict[str, JsonValue]] = {"unit": "W"}
 
 
 class Zone(Model):
@@ -64,9 +55,10 @@ class Accelerator(Model):
     generation: PositiveInt = Field(description="Generation within the family.")
     memory: SomeBytes = Field(description="Memory of one device.")
     fp16_tflops: PositiveInt = Field(
-        description="Dense 16-bit floating point performance of one device, in TFLOP/s."
+        description="Dense 16-bit floating point performance of one device.",
+        json_schema_extra={"unit": "TFLOP/s"},
     )
-    watts: PositiveInt = Field(description="Board power of one device, in watts.")
+    watts: PositiveInt = Field(description="Board power of one device.", json_schema_extra={"unit": "W"})
     isa: Slug = Field(description="Programming interface: `cuda`, `rocm`, `cann`, ...")
     frameworks: tuple[Part, ...] = Field(min_length=1, description="Frameworks known to run on it.")
     interconnect: Slug = Field(description="Link between devices of one machine.")
@@ -85,9 +77,13 @@ class Select(Model):
     )
     min_memory: SomeBytes | None = Field(default=None, description="Least memory of one device.")
     min_fp16_tflops: PositiveInt | None = Field(
-        default=None, description="Least 16-bit floating point performance, in TFLOP/s."
+        default=None,
+        description="Least 16-bit floating point performance.",
+        json_schema_extra={"unit": "TFLOP/s"},
     )
-    max_watts: PositiveInt | None = Field(default=None, description="Highest board power, in watts.")
+    max_watts: PositiveInt | None = Field(
+        default=None, description="Highest board power.", json_schema_extra={"unit": "W"}
+    )
     frameworks: tuple[Part, ...] = Field(default=(), description="Frameworks that it must run, all of them.")
 
     @model_validator(mode="after")
@@ -188,7 +184,7 @@ NodePool: TypeAlias = Annotated[SimulatedPool | OpenStackPool | StaticPool, Fiel
 class Foundation(Model):
     """The stack `<env>.foundation`."""
 
-    environment: Environment = Field(description="What is being built, and where.")
+    environment: Environment = Field(description="Name, kind and zones of the environment.")
     networks: tuple[Network, ...] = Field(min_length=1, description="Address ranges.")
     accelerators: tuple[Accelerator, ...] = Field(default=(), description="Accelerator models in use.")
     device_classes: tuple[DeviceClass, ...] = Field(default=(), description="Classes that workloads claim.")

@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from components.model.base import Model
 from components.model.foundation import EnvironmentKind, PoolRole
-from components.model.types import Bytes, Count, Cpu
+from components.model.quantity import Bytes, Cpu
+from components.model.types import Count
 
 
 class OutputsError(Exception):

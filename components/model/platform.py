@@ -7,19 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from components.model.base import Model
+from components.model.quantity import SomeBytes, SomeCpu
 from components.model.quota import Quota
-from components.model.types import (
-    CostCenter,
-    Count,
-    Driver,
-    EmailAddress,
-    Flag,
-    Group,
-    Slug,
-    SomeBytes,
-    SomeCpu,
-    Text,
-)
+from components.model.types import CostCenter, Count, Driver, EmailAddress, Flag, Group, Slug, Text
 
 Isolation: TypeAlias = Literal["userspace-kernel", "microvm", "confidential"]
 PriorityValue: TypeAlias = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000)]

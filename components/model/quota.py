@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from components.model.base import Model
-from components.model.types import Bytes, Count, Cpu, Slug, SomeBytes, SomeCpu
+from components.model.quantity import Bytes, Cpu, SomeBytes, SomeCpu
+from components.model.types import Count, Slug
 
 
 class Quota(Model):

@@ -146,7 +146,7 @@ def foreign_groups(draft: Draft) -> Iterator[ConfigProblem]:
     """No group named after one tenant holds a role in another."""
     ids = {tenant.id for tenant in draft.tenants.values()}
     for layer, tenant in draft.tenants.items():
-        for role in ("admin", "developer", "agent", "auditor"):
+        for role in ("admin", "developer", "auditor"):
             for i, group in enumerate(getattr(tenant.access, role)):
                 owner = group.split(":")[1] if group.startswith("bastide:") and group.count(":") > 1 else ""
                 if owner in ids - {tenant.id}:

@@ -10,9 +10,8 @@ from components.model.base import Model
 from components.model.quota import Limits, Quota
 from components.model.types import CostCenter, EmailAddress, Group, Part, Slug, TenantId, Text
 
-Role: TypeAlias = Literal["admin", "developer", "agent", "auditor"]
-Level: TypeAlias = Literal["platform", "enterprise", "department", "user"]
-"""The four levels at which quotas, budgets and keys are given, from the top."""
+Role: TypeAlias = Literal["admin", "developer", "auditor"]
+"""What people do in a tenant. Agents are no people: they have a service account in each namespace."""
 
 
 class User(Model):
@@ -48,7 +47,6 @@ class Access(Model):
 
     admin: tuple[Group, ...] = Field(min_length=1, description="May manage the tenant's namespaces.")
     developer: tuple[Group, ...] = Field(default=(), description="May deploy workloads.")
-    agent: tuple[Group, ...] = Field(default=(), description="May run tasks, as agents do.")
     auditor: tuple[Group, ...] = Field(default=(), description="May read all but secrets.")
 
 

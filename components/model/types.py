@@ -5,12 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from decimal import Decimal
-from functools import total_ordering
-from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, TypeAlias
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from components.model.quantity import broken
 
 ID_MAX: Final = 40
 PART_MAX: Final = 20
@@ -21,156 +20,6 @@ RESERVED: Final = frozenset(
 )
 _DNS_LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _LABEL = re.compile(_DNS_LABEL)
-_UNITS: Final[dict[str, Decimal]] = {
-    **{unit: Decimal(1024) ** power for power, unit in enumerate(("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"))},
-    **{unit: Decimal(1000) ** power for power, unit in enumerate(("", "k", "M", "G", "T", "P", "E"))},
-    **{"m": Decimal("1e-3"), "u": Decimal("1e-6"), "n": Decimal("1e-9")},
-}
-_QUANTITY = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d{1,3})?")
-_TEXT_MAX: Final = 64
-INT64_MAX: Final = 2**63 - 1
-
-
-def broken(rule: str, mend: str) -> PydanticCustomError:
-    """The error of a value that breaks `rule`; `mend` says what to write instead."""
-    return PydanticCustomError("rule", "{rule}", {"rule": rule, "mend": mend})
-
-
-@total_ordering
-class Quantity:
-    """A Kubernetes quantity: keeps its text, is parsed exactly and compares by value.
-
-    Source: https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/
-    """
-
-    __slots__ = ("text", "value")
-    unit: ClassVar[str] = "quantity"
-    examples: ClassVar[tuple[str, ...]] = ("1", "500m")
-
-    def __init__(self, text: str) -> None:
-        """Raises `PydanticCustomError` (a `ValueError`) on anything that Kubernetes would not take."""
-        self.text = text
-        self.value = self._checked(text)
-
-    @classmethod
-    def _checked(cls, text: str) -> Decimal:
-        example = " or ".join(f"`{example}`" for example in cls.examples)
-        found = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None
-        if found is None:
-            raise broken(f"must be a Kubernetes quantity ({cls.unit})", f"Write it like {example}.")
-        sign, digits, suffix = found[1], found[2], found[3] or ""
-        if sign == "-":
-            raise broken("must not be negative", f"Write it like {example}.")
-        exponent = suffix[:1] in {"e", "E"} and len(suffix) > 1 and suffix != "Ei"
-        value = Decimal(digits + suffix) if exponent else Decimal(digits) * _UNITS[suffix]
-        if value > INT64_MAX:
-            raise broken("must be at most 2^63-1", f"Write a smaller one, like {example}.")
-        cls.refine(value, text, suffix)
-        return value
-
-    @classmethod
-    def refine(cls, value: Decimal, text: str, suffix: str) -> None:
-        """Further rules of a kind of quantity."""
-
-    @classmethod
-    def parse(cls, raw: object) -> Self:
-        if isinstance(raw, Quantity):
-            raw = raw.text
-        if isinstance(raw, bool) or not isinstance(raw, str | int | float):
-            raise broken(f"must be a Kubernetes quantity ({cls.unit})", f"Write it like `{cls.examples[0]}`.")
-        return cls(str(raw))
-
-    @classmethod
-    def of(cls, value: Decimal | int) -> Self:
-        """The quantity of a value, in the largest unit that keeps it whole."""
-        return cls(_canonical(Decimal(value)))
-
-    def __add__(self, other: Quantity) -> Self:
-        return self.of(self.value + other.value)
-
-    def __mul__(self, count: int) -> Self:
-        return self.of(self.value * count)
-
-    def __str__(self) -> str:
-        return self.text
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.text!r})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Quantity) and self.value == other.value
-
-    def __lt__(self, other: Quantity) -> bool:
-        return self.value < other.value
-
-    def __hash__(self) -> int:
-        return hash(self.value)
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _source: Any, _handler: Any) -> core_schema.CoreSchema:
-        return core_schema.no_info_plain_validator_function(
-            cls.parse, serialization=core_schema.to_string_ser_schema()
-        )
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, _schema: Any, _handler: Any) -> dict[str, Any]:
-        return {"type": ["string", "number"], "format": cls.unit, "examples": list(cls.examples)}
-
-
-class Cpu(Quantity):
-    """Processor cores; `500m` is half of one."""
-
-    __slots__ = ()
-    unit = "cores"
-    examples = ("4", "500m")
-
-    @classmethod
-    def refine(cls, value: Decimal, text: str, suffix: str) -> None:
-        if suffix.endswith("i"):
-            raise broken(
-                "must be a number of cores, without a binary unit", f"Write `{text.rstrip(suffix)}`."
-            )
-        if value * 1000 != (value * 1000).to_integral_value():
-            raise broken("must be a whole number of thousandths of a core", "Write it like `250m`.")
-
-
-class Bytes(Quantity):
-    """Memory or storage, always with its unit: `512Mi`, `2Ti`."""
-
-    __slots__ = ()
-    unit = "bytes"
-    examples = ("512Mi", "2Ti")
-
-    @classmethod
-    def refine(cls, value: Decimal, text: str, suffix: str) -> None:
-        if suffix in {"m", "u", "n"}:
-            raise broken("must be a size with a unit of bytes", f"Write `{text[:-1]}Mi` for mebibytes.")
-        if value and (not suffix or (suffix[0] in "eE" and suffix not in {"E", "Ei"})):
-            raise broken("must have a unit", f"Write `{text}Mi` or `{text}Gi`, whichever is meant.")
-        if value != value.to_integral_value():
-            raise broken("must be a whole number of bytes", "Write it in a smaller unit, like `512Mi`.")
-
-
-def _canonical(value: Decimal) -> str:
-    if value != value.to_integral_value():
-        return f"{(value * 1000).normalize():f}m"
-    for unit in ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki"):
-        if value and value % _UNITS[unit] == 0:
-            return f"{value / _UNITS[unit]:f}{unit}"
-    return f"{value:f}"
-
-
-_QuantityT = TypeVar("_QuantityT", bound=Quantity)
-
-
-def _above_zero(quantity: _QuantityT) -> _QuantityT:
-    if not quantity.value:
-        raise broken("must be above zero", f"Write it like `{quantity.examples[0]}`.")
-    return quantity
-
-
-SomeCpu: TypeAlias = Annotated[Cpu, AfterValidator(_above_zero)]
-SomeBytes: TypeAlias = Annotated[Bytes, AfterValidator(_above_zero)]
 
 
 def _network(raw: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -237,18 +86,19 @@ def _pattern(regex: str, rule: str, mend: str, flags: int = 0, limit: int = 253)
     return _text(check)
 
 
-def _string(pattern: str, limit: int = 253, **more: Any) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$", "maxLength": limit, **more})
+def _string(name: str, pattern: str, limit: int = 253, **more: Any) -> WithJsonSchema:
+    schema = {"type": "string", "format": name, "pattern": f"^{pattern}$", "maxLength": limit, **more}
+    return WithJsonSchema(schema)
 
 
-Slug: TypeAlias = Annotated[str, BeforeValidator(_slug(ID_MAX)), _string(_DNS_LABEL, ID_MAX)]
+Slug: TypeAlias = Annotated[str, BeforeValidator(_slug(ID_MAX)), _string("id", _DNS_LABEL, ID_MAX)]
 """An id: a DNS label in lower case of at most 40 characters."""
 
-Part: TypeAlias = Annotated[str, BeforeValidator(_slug(PART_MAX)), _string(_DNS_LABEL, PART_MAX)]
+Part: TypeAlias = Annotated[str, BeforeValidator(_slug(PART_MAX)), _string("short-id", _DNS_LABEL, PART_MAX)]
 """An id that becomes a part of namespace names: at most 20 characters."""
 
 TenantId: TypeAlias = Annotated[
-    str, BeforeValidator(_slug(PART_MAX, reserved=True)), _string(_DNS_LABEL, PART_MAX)
+    str, BeforeValidator(_slug(PART_MAX, reserved=True)), _string("short-id", _DNS_LABEL, PART_MAX)
 ]
 """A tenant's id: at most 20 characters and no reserved name, because it is also a stack's name."""
 
@@ -257,14 +107,14 @@ Text: TypeAlias = Annotated[
     BeforeValidator(
         _pattern(r"\S.*", "must be one line of 1 to 200 characters", "Write some words.", 0, 200)
     ),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 200}),
+    WithJsonSchema({"type": "string", "format": "text", "minLength": 1, "maxLength": 200}),
 ]
 
 _EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 EmailAddress: TypeAlias = Annotated[
     str,
     BeforeValidator(_pattern(_EMAIL, "must be an e-mail address", "Write it like `owner@acme.example`.")),
-    _string(_EMAIL, examples=["owner@acme.example"]),
+    _string("email", _EMAIL, examples=["owner@acme.example"]),
 ]
 
 _COST = r"[a-z0-9]([-a-z0-9_.]*[a-z0-9])?"
@@ -278,21 +128,21 @@ CostCenter: TypeAlias = Annotated[
             limit=63,
         )
     ),
-    _string(_COST, 63, examples=["cc-1001"]),
+    _string("cost-center", _COST, 63, examples=["cc-1001"]),
 ]
 
 _VERSION = r"v?\d+\.\d+(\.\d+)?([-+][0-9A-Za-z.+-]+)?"
 Version: TypeAlias = Annotated[
     str,
     BeforeValidator(_pattern(_VERSION, "must be a version", "Write it like `1.36.3`.")),
-    _string(_VERSION, examples=["1.36.3"]),
+    _string("version", _VERSION, examples=["1.36.3"]),
 ]
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
 Digest: TypeAlias = Annotated[
     str,
     BeforeValidator(_pattern(_DIGEST, "must be a SHA-256 digest", "Write `sha256:` and 64 hex digits.")),
-    _string(_DIGEST),
+    _string("digest", _DIGEST),
 ]
 
 _HOST_KEY = r"SHA256:[A-Za-z0-9+/]{43}"
@@ -303,14 +153,14 @@ HostKey: TypeAlias = Annotated[
             _HOST_KEY, "must be an SSH host key's SHA-256 fingerprint", "Copy it from `ssh-keygen -lf <key>`."
         )
     ),
-    _string(_HOST_KEY),
+    _string("fingerprint", _HOST_KEY),
 ]
 
 _FQDN = rf"{_DNS_LABEL}(\.{_DNS_LABEL})+"
 Fqdn: TypeAlias = Annotated[
     str,
     BeforeValidator(_pattern(_FQDN, "must be a domain name", "Write it like `gateway.acme.example`.")),
-    _string(_FQDN, examples=["gateway.acme.example"]),
+    _string("domain", _FQDN, examples=["gateway.acme.example"]),
 ]
 
 _DRIVER = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?"
@@ -319,7 +169,7 @@ Driver: TypeAlias = Annotated[
     BeforeValidator(
         _pattern(_DRIVER, "must be a driver's name: a domain name", "Write it like `local.csi.acme.example`.")
     ),
-    _string(_DRIVER, examples=["local.csi.bastide.dev"]),
+    _string("driver", _DRIVER, examples=["local.csi.bastide.dev"]),
 ]
 
 _GROUP = r"(?!system:)[A-Za-z0-9][A-Za-z0-9:._@/-]*"
@@ -332,7 +182,7 @@ Group: TypeAlias = Annotated[
             "Write it like `bastide:acme:admin`.",
         )
     ),
-    _string(_GROUP, examples=["bastide:acme:admin"]),
+    _string("group", _GROUP, examples=["bastide:acme:admin"]),
 ]
 
 
@@ -347,7 +197,9 @@ def _address(raw: object) -> str:
     raise broken("must be an IP address or a host name", "Write it like `10.8.0.11`.")
 
 
-Address: TypeAlias = Annotated[str, BeforeValidator(_address), WithJsonSchema({"type": "string"})]
+Address: TypeAlias = Annotated[
+    str, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "address"})
+]
 
 Count: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=2**31 - 1)]
 PositiveInt: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=2**31 - 1)]
