@@ -11,6 +11,17 @@ MODULES: Final = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, kw_only=True)
+class Release:
+    """Where a publisher keeps its releases. Templates of `version`, `os`, `arch`, `x64` and `tool`."""
+
+    url: str
+    checksums: str
+    """A file of SHA-256 sums: lines of sum and file name, or one sum alone."""
+    inside: str = ""
+    """The folder in the archive that holds the tools; empty where `url` is the tool itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Family:
     """Tools of one upstream project, built from one pinned module."""
 
@@ -19,8 +30,8 @@ class Family:
     """The module in go.mod whose version is the version of the tools."""
     ldflags: str
     """Linker flags; `{version}`, `{major}` and `{minor}` are filled in."""
-    exact: bool
-    """Whether only this very release fits (else: any patch of the same minor release)."""
+    release: Release | None = None
+    """The publisher's own archives, where they come with checksums."""
 
     @property
     def folder(self) -> Path:
@@ -37,9 +48,7 @@ class Family:
         return self.ldflags.format(version=version, major=major, minor=minor)
 
     def fits(self, version: str) -> bool:
-        """Whether an installed `version` does."""
-        if self.exact:
-            return version == self.version
+        """Whether an installed `version` is of the pinned minor release."""
         return version.split(".")[:2] == self.version.split(".")[:2]
 
 
@@ -60,9 +69,22 @@ PULUMI: Final = Family(
     name="pulumi",
     module="github.com/pulumi/pulumi/pkg/v3",
     ldflags="-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=v{version}",
-    exact=True,
+    release=Release(
+        url="https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-v{version}-{os}-{x64}.tar.gz",
+        checksums="https://github.com/pulumi/pulumi/releases/download/v{version}/pulumi-{version}-checksums.txt",
+        inside="pulumi",
+    ),
 )
-ETCD: Final = Family(name="etcd", module="go.etcd.io/etcd/server/v3", ldflags="-s -w", exact=False)
+ETCD: Final = Family(
+    name="etcd",
+    module="go.etcd.io/etcd/server/v3",
+    ldflags="-s -w",
+    release=Release(
+        url="https://github.com/etcd-io/etcd/releases/download/v{version}/etcd-v{version}-{os}-{arch}.tar.gz",
+        checksums="https://github.com/etcd-io/etcd/releases/download/v{version}/SHA256SUMS",
+        inside="etcd-v{version}-{os}-{arch}",
+    ),
+)
 KUBERNETES: Final = Family(
     name="kubernetes",
     module="k8s.io/kubernetes",
@@ -70,13 +92,15 @@ KUBERNETES: Final = Family(
         f"-s -w -X {_VERSION_VARIABLE}Version=v{{version}} -X {_VERSION_VARIABLE}Major={{major}} "
         f"-X {_VERSION_VARIABLE}Minor={{minor}}"
     ),
-    exact=False,
+    release=Release(
+        url="https://dl.k8s.io/release/v{version}/bin/{os}/{arch}/{tool}",
+        checksums="https://dl.k8s.io/release/v{version}/bin/{os}/{arch}/{tool}.sha256",
+    ),
 )
 KWOK: Final = Family(
     name="kwok",
     module="sigs.k8s.io/kwok",
     ldflags="-s -w -X sigs.k8s.io/kwok/pkg/consts.Version=v{version}",
-    exact=False,
 )
 FAMILIES: Final = (ETCD, KUBERNETES, KWOK, PULUMI)
 
