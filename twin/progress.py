@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import Protocol, TextIO
+from collections.abc import Callable
+from typing import Protocol, TextIO, runtime_checkable
 
 
+@runtime_checkable
 class Progress(Protocol):
     """Events of steps. A step is known by a short stable name, such as `build kube-apiserver`.
 
@@ -72,6 +74,28 @@ class Lines:
 
     def _say(self, line: str) -> None:
         print(line, file=self._out, flush=True)
+
+
+class Teller:
+    """Gives each event as a line of text to a function, for watchers that show one line at a time."""
+
+    def __init__(self, tell: Callable[[str], None]) -> None:
+        self._tell = tell
+        self._began: dict[str, float] = {}
+
+    def start(self, step: str, label: str) -> None:
+        self._began[step] = time.monotonic()
+        self._tell(label)
+
+    def tick(self, step: str, done: int, total: int, note: str = "") -> None:
+        elapsed = time.monotonic() - self._began.get(step, time.monotonic())
+        self._tell(f"{step}: {describe(done, total, elapsed)}")
+
+    def done(self, step: str, label: str = "") -> None:
+        self._tell(f"{label or step}: done")
+
+    def fail(self, step: str, reason: str) -> None:
+        self._tell(f"{step}: failed: {reason}")
 
 
 def describe(done: int, total: int, elapsed: float) -> str:

@@ -55,7 +55,7 @@ class MemberStatus:
     state: State
     pid: int
     port: int
-    log: Path
+    log: str
     detail: str = ""
 
 
@@ -104,7 +104,7 @@ def plane_status(settings: TwinSettings) -> tuple[MemberStatus, ...]:
     ports = remembered_ports(settings)
     if ports is None:
         return tuple(
-            MemberStatus(name=name, state=State.STOPPED, pid=0, port=0, log=layout.log(name))
+            MemberStatus(name=name, state=State.STOPPED, pid=0, port=0, log=str(layout.log(name)))
             for name in MEMBERS
         )
     return _status(layout, members(layout, ports, {name: Path(name) for name in MEMBERS}))
@@ -222,6 +222,6 @@ def _status_of(layout: Layout, member: Member) -> MemberStatus:
         state=state,
         pid=found.pid if found else 0,
         port=member.port,
-        log=layout.log(member.name),
+        log=str(layout.log(member.name)),
         detail=detail,
     )

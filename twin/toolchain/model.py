@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -42,3 +43,11 @@ class Toolchain:
     @property
     def programs(self) -> dict[str, Path]:
         return {name: tool.path for name, tool in self.tools.items()}
+
+    @property
+    def summary(self) -> str:
+        """One line for people: how many tools came from where."""
+        counts = Counter(str(tool.origin) for tool in self.tools.values())
+        return f"{len(self.tools)} tools: " + ", ".join(
+            f"{count} {origin}" for origin, count in counts.items()
+        )
