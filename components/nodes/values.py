@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import TypeAlias
 
 from components import naming
@@ -52,11 +51,7 @@ def capabilities(accelerator: Accelerator) -> dict[str, Capability]:
 
 def amounts(accelerator: Accelerator) -> dict[str, str]:
     """How much a device offers, by capacity name, as Kubernetes quantities (`fp16Tflops` in TFLOP/s)."""
-    return {"memory": str(accelerator.memory), "fp16Tflops": _number(accelerator.fp16_tflops)}
-
-
-def _number(value: float) -> str:
-    return format(Decimal(repr(value)).normalize(), "f")
+    return {"memory": str(accelerator.memory), "fp16Tflops": str(accelerator.fp16_tflops)}
 
 
 def framework(name: str) -> str:
@@ -198,7 +193,7 @@ def _terms(select: Select) -> Iterator[str]:
     if select.min_memory is not None:
         yield _at_least("memory", str(select.min_memory))
     if select.min_fp16_tflops is not None:
-        yield _at_least("fp16Tflops", _number(select.min_fp16_tflops))
+        yield _at_least("fp16Tflops", str(select.min_fp16_tflops))
     for name in select.frameworks:
         yield f'"{framework(name)}" in {_ATTRIBUTES}'
 

@@ -174,13 +174,18 @@ def access(environment: str, tenant: Tenant, entry: TenantNamespace) -> list[Man
 
 
 def subjects(tenant: Tenant, entry: TenantNamespace, named: str) -> list[dict[str, str]]:
-    """Who holds a role in a namespace: the tenant's groups, and users of the namespace's department."""
-    account = {"kind": "ServiceAccount", "name": AGENT, "namespace": namespace_name(tenant, entry)}
+    """Who holds a role in a namespace: groups, users of its department, or the agents' account."""
+    if named == AGENT:
+        return [{"kind": "ServiceAccount", "name": AGENT, "namespace": namespace_name(tenant, entry)}]
     own = department(tenant, entry)
     users = [known.id for known in own.users if known.role == named] if own else []
-    groups = [group(held) for held in getattr(tenant.access, named)]
-    accounts = [account] if named == AGENT else []
-    return [*accounts, *groups, *(user(naming.user(tenant.id, held)) for held in users)]
+    groups = [group(held) for held in groups_of(tenant)[named]]
+    return groups + [user(naming.user(tenant.id, held)) for held in users]
+
+
+def groups_of(tenant: Tenant) -> dict[str, tuple[str, ...]]:
+    """The identity provider's groups by role. Agents are no people: their role goes to their account."""
+    return {named: getattr(tenant.access, named) for named in ROLE_RULES if named != AGENT}
 
 
 def outputs(tenant: Tenant) -> TenantOutputs:
@@ -193,5 +198,5 @@ def outputs(tenant: Tenant) -> TenantOutputs:
         tenant=tenant.id,
         namespaces=names,
         service_accounts={key: f"{name}/{AGENT}" for key, name in names.items()},
-        groups={named: getattr(tenant.access, named) for named in ROLE_RULES},
+        groups=groups_of(tenant),
     )
