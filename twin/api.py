@@ -58,7 +58,7 @@ __all__ = [
     "tools",
 ]
 
-PASSPHRASE: Final = "bastide-twin"
+PASSPHRASE: Final = "bastide-twin"  # noqa: S105 - see below
 """Well known on purpose: a twin holds no secret of anybody's."""
 
 Watcher = Progress | Callable[[str], None] | None
