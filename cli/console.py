@@ -14,7 +14,6 @@ from rich.table import Table
 from cli.doctor import Finding
 from cli.engine import Outcome
 from components.drill import Record
-from twin.progress import describe
 
 MARKS = {"ok": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
 QUIET_SECONDS = 10.0  # in a log, a step says that it is still at work this often
@@ -76,28 +75,6 @@ class Step:
 
     def tell(self, text: str) -> None:
         self._steps.tell(self, text)
-
-
-class Told:
-    """The twin's progress events, told through one step."""
-
-    def __init__(self, step: Step) -> None:
-        self._step = step
-        self._began: dict[str, float] = {}
-
-    def start(self, step: str, label: str) -> None:
-        self._began[step] = time.monotonic()
-        self._step.tell(label)
-
-    def tick(self, step: str, done: int, total: int, note: str = "") -> None:
-        far = describe(done, total, time.monotonic() - self._began.get(step, time.monotonic()))
-        self._step.tell(f"{step}: {far}{f', {note}' if note else ''}")
-
-    def done(self, step: str, label: str = "") -> None:
-        self._step.tell(label or step)
-
-    def fail(self, step: str, reason: str) -> None:
-        self._step.note = f"{step}: {reason}"
 
 
 def outcome_note(outcome: Outcome) -> str:
