@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import pulumi
 from pulumi.runtime.sync_await import _sync_await
@@ -25,4 +26,13 @@ def read(outputs: type[Read], environment: str, layer: str) -> Read:
         raise OutputsError(
             f"stack {stack}: it has no output `{layer}` yet. Deploy it first: `pulumi up -s {stack}`."
         )
-    return outputs.parse(details.value, stack)
+    return outputs.parse(_whole(details.value), stack)
+
+
+def _whole(value: Any) -> Any:
+    """`value` with whole numbers as integers: the engine's protocol knows floating point only."""
+    if isinstance(value, Mapping):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

@@ -183,7 +183,7 @@ def selection(select: Select) -> str:
 
 
 def _terms(select: Select) -> Iterator[str]:
-    for key in ("kind", "vendor", "family", "isa"):
+    for key in ("kind", "vendor", "family", "isa", "interconnect"):
         if (value := getattr(select, key)) is not None:
             yield f"{_ATTRIBUTES}.{key} == {json.dumps(value)}"
     if select.min_generation is not None:

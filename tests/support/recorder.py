@@ -9,6 +9,7 @@ from typing import Any
 
 import pulumi
 from pulumi.runtime import mocks, rpc
+from pulumi.runtime.settings import get_root_resource
 from pulumi.runtime.stack import run_pulumi_func
 
 
@@ -91,8 +92,7 @@ def record(
         monitor = _Monitor(recording, references or {})
         mocks.set_mocks(monitor.mocks, "bastide", stack, False, monitor=monitor, organization="organization")
         await run_pulumi_func(lambda: build() and None)
+        recording.exports = dict(get_root_resource().outputs)
 
     asyncio.run(run())
-    root = pulumi.runtime.stack.get_root_resource()
-    recording.exports = dict(getattr(root, "outputs", {}))
     return recording

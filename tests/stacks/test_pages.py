@@ -1,0 +1,136 @@
+"""The program: one page per layer, checked before anything is registered."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pulumi
+import pytest
+import yaml
+
+from components.commons.values import outputs as platform_outputs
+from components.model import FoundationOutputs, PlatformOutputs, TenantOutputs
+from components.model.loading import load_environment
+from components.nodes.values import outputs as foundation_outputs
+from stacks import __main__ as program
+from tests.support import recorder
+from tests.support.recorder import Recording
+from twin.settings import ROOT
+
+CONFIG = ROOT / "stacks" / "config"
+
+
+def values(layer: str) -> dict[str, Any]:
+    """The values of a layer's file, by key without namespace."""
+    config = yaml.safe_load((CONFIG / f"Pulumi.twin.{layer}.yaml").read_text())["config"]
+    return {key.split(":", 1)[1]: value for key, value in config.items() if key.startswith("bastide:")}
+
+
+@pytest.fixture(scope="module")
+def deployed() -> dict[str, Any]:
+    """The outputs of the lower layers, as stack references give them."""
+    model = load_environment(CONFIG, "twin")
+    foundation = foundation_outputs(model.foundation).dump()
+    platform = platform_outputs("twin", model.platform, ()).dump()
+    return {"twin.foundation": {"foundation": foundation}, "twin.platform": {"platform": platform}}
+
+
+def run(stack: str, references: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Recording:
+    given = values(stack.partition(".")[2]) if given is None else given
+
+    def main() -> None:
+        pulumi.runtime.set_all_config({f"bastide:{key}": json.dumps(value) for key, value in given.items()})
+        program.main()
+
+    return recorder.record(main, stack, references)
+
+
+def refused(stack: str, references: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> str:
+    with pytest.raises(pulumi.RunError) as caught:
+        run(stack, references, given)
+    return str(caught.value)
+
+
+def test_foundation_page() -> None:
+    recording = run("twin.foundation", {})
+    outputs = FoundationOutputs.parse(recording.exports["foundation"], "twin.foundation")
+    assert outputs.nodes == len(recording.kind("Node")) == 14
+
+
+def test_platform_page_puts_the_charter_in_force(deployed: dict[str, Any]) -> None:
+    recording = run("twin.platform", deployed)
+    outputs = PlatformOutputs.parse(recording.exports["platform"], "twin.platform")
+    made = {found.inputs["metadata"]["name"] for found in recording.kind("ValidatingAdmissionPolicy")}
+    bound = {
+        found.inputs["spec"]["policyName"] for found in recording.kind("ValidatingAdmissionPolicyBinding")
+    }
+    assert made == bound == set(outputs.admission_policies)
+    assert len(made) >= 5
+
+
+@pytest.mark.parametrize("name", ["acme", "globex"])
+def test_tenant_page(deployed: dict[str, Any], name: str) -> None:
+    recording = run(f"twin.{name}", deployed)
+    outputs = TenantOutputs.parse(recording.exports["tenant"], f"twin.{name}")
+    made = {found.inputs["metadata"]["name"] for found in recording.kind("Namespace")}
+    assert made == set(outputs.namespaces.values())
+    assert all(found.startswith(f"{name}-") for found in made)
+
+
+def test_a_tenant_waits_for_its_lower_layers(deployed: dict[str, Any]) -> None:
+    message = refused("twin.acme", {**deployed, "twin.platform": {}})
+    assert message == (
+        "stack twin.platform: it has no output `platform` yet. Deploy it first: `pulumi up -s twin.platform`."
+    )
+
+
+def test_what_a_tenant_names_must_be_deployed(deployed: dict[str, Any]) -> None:
+    older = copy.deepcopy(deployed)
+    older["twin.foundation"]["foundation"]["deviceClasses"] = ["gpu"]
+    assert refused("twin.acme", older) == (
+        "tenant acme: device class npu is declared, but not deployed. "
+        "Deploy it first: `pulumi up -s twin.foundation`."
+    )
+
+
+def test_outputs_of_another_release_are_told(deployed: dict[str, Any]) -> None:
+    older = copy.deepcopy(deployed)
+    del older["twin.foundation"]["foundation"]["capacity"]
+    message = refused("twin.acme", older)
+    assert "stack twin.foundation" in message
+    assert "capacity" in message
+
+
+def test_values_of_the_engine_are_checked_in_place_of_the_file(deployed: dict[str, Any]) -> None:
+    given = values("acme")
+    given["tenant"]["quota"]["memory"] = "-1Gi"
+    given["tenant"]["costCentre"] = "cc-1"
+    message = refused("twin.acme", deployed, given)
+    assert "quota.memory" in message
+    assert "costCentre" in message
+    assert "costCenter" in message
+
+
+def test_nothing_is_registered_where_anything_is_wrong(deployed: dict[str, Any]) -> None:
+    recordings: list[Recording] = []
+    real = recorder.Recording
+
+    def kept() -> Recording:
+        recordings.append(real())
+        return recordings[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recorder, "Recording", kept)
+        refused("twin.acme", {**deployed, "twin.platform": {}})
+    assert [recording.resources for recording in recordings] == [[]]
+
+
+def test_a_stack_needs_a_layer() -> None:
+    assert "must be named <env>.<layer>" in refused("twin", {}, {})
+
+
+def test_a_stack_without_a_file_is_refused(deployed: dict[str, Any]) -> None:
+    assert "initech" in refused("twin.initech", deployed, {})
