@@ -52,6 +52,7 @@ def test_cases(rule: Rule) -> None:
         messages = judge(rule, case if rule.check_stack else case["object"])
         assert messages == case["messages"]
         assert messages, "a denied case needs a message"
+        assert set(case) <= {"object", "stack", "messages", "api"}
 
 
 @pytest.mark.parametrize("rule", PREVIEWED, ids=lambda rule: rule.id)
