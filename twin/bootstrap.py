@@ -197,7 +197,7 @@ def choose_wheel(lock: Mapping[str, Any], machine: str = "", libc: str = "") -> 
 
 
 def _cached_uv(lock: Mapping[str, Any], cache: Path) -> Path:
-    return cache / "uv" / lock["version"] / "uv"
+    return cache / "uv" / str(lock["version"]) / "uv"
 
 
 def _version(uv: Path) -> str:

@@ -21,7 +21,7 @@ import pytest
 from filelock import FileLock
 
 from components.cluster import ApiError, Cluster
-from twin.controlplane.lifecycle import start_plane
+from twin.controlplane.lifecycle import reset_plane, start_plane
 from twin.settings import ROOT, TwinSettings
 from twin.toolchain.model import Toolchain
 from twin.toolchain.resolve import resolve_toolchain
@@ -114,6 +114,17 @@ def plane(toolchain: Toolchain) -> Plane:
             start_plane(settings, toolchain.programs)
             (folder / "started").touch()
     return Plane(settings, toolchain)
+
+
+@pytest.fixture(scope="module")
+def own_plane(toolchain: Toolchain) -> Iterator[Plane]:
+    """A control plane that the tests of one module may kill, stop and start; not running yet."""
+    folder = Path(str(_shared[_FOLDER]))
+    name = f"own-{uuid.uuid4().hex[:8]}"
+    settings = TwinSettings(name=name, home=folder / name, cache=TwinSettings.of(NAME).cache)
+    guard(settings)
+    yield Plane(settings, toolchain)
+    reset_plane(settings)
 
 
 @pytest.fixture

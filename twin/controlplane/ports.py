@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import socket
+import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -18,6 +19,7 @@ HOST: Final = "127.0.0.1"
 # Below the usual ephemeral ports (32768 up on Linux): no outgoing connection borrows a remembered one.
 _FREE: Final = range(20000, 32000)
 _ATTEMPTS: Final = 500
+_RELEASED_WITHIN: Final = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +60,16 @@ def remembered_ports(settings: TwinSettings) -> Ports | None:
 
 
 def refuse_taken(ports: Ports, names: Collection[str]) -> None:
-    """Raise `TwinError` where another process listens on the port of one of `names`."""
+    """Raise `TwinError` where another process listens on the port of one of `names`.
+
+    A killed process may hold its sockets for a moment after it is dead; that moment is waited for.
+    """
+    deadline = time.monotonic() + _RELEASED_WITHIN
     for name in names:
         port = getattr(ports, name)
-        if not _free(port):
+        while not (free := _free(port)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not free:
             raise TwinError(
                 f"port {port} on {HOST}, which the twin uses for {name}, is taken by another process",
                 f"stop that process (`ss -ltnp 'sport = :{port}'` names it), or give the twin other ports: "
