@@ -47,10 +47,7 @@ def total(quotas: Iterable[Quota]) -> dict[str, Decimal]:
 def written(key: str, amount: Decimal) -> str:
     """An amount as a person writes it: `1536Gi`, `300`."""
     kind: type[Quantity] = Bytes if key in {"memory", "storage"} else Cpu
-    try:
-        return str(kind.of(amount))
-    except ValueError:  # a sum may be more than a quantity can hold
-        return f"{amount:f}"
+    return kind.written(amount)
 
 
 def machine_amounts(foundation: Foundation) -> dict[str, Decimal]:
@@ -147,6 +144,8 @@ def devices(draft: Draft) -> Iterator[ConfigProblem]:
     if draft.foundation is None or draft.platform is None:
         return
     counts, models = device_counts(draft.foundation), models_of(draft.foundation)
+    if not set(counts) <= {each.id for each in draft.foundation.accelerators}:
+        return  # a pool names an accelerator that is not declared, and that is reported
     quotas = [draft.platform.platform.system_quota, *(tenant.quota for tenant in draft.tenants.values())]
     sums = total(quotas)
     asked = {name: int(sums[f"devices.{name}"]) for name in models if sums.get(f"devices.{name}")}

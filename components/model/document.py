@@ -52,7 +52,7 @@ class Document:
             if found is None:
                 break
             key, node = found
-            line = key.start_mark.line + 1
+            line = max(line, key.start_mark.line + 1)  # an alias stands after its anchor
         return line
 
     def problem(self, path: Path_, value: object, rule: str, mend: str) -> ConfigProblem:
@@ -158,9 +158,15 @@ def _plain(node: yaml.Node, path: Path_, document: Document, seen: set[int]) -> 
         document.refuse(path, node.tag, rule, "Remove the tag and write the value itself.")
     if isinstance(node, yaml.ScalarNode):
         return node.value if node.style else scalar(node.value)
-    if id(node) in seen or len(path) > DEPTH_MAX:
-        rule = f"must be written out, at most {DEPTH_MAX} levels deep; aliases of YAML are not taken"
-        document.refuse(path, "an alias or a deep nesting", rule, "Repeat the value in place of the alias.")
+    if id(node) in seen:
+        if -id(node) not in seen:  # each anchor is reported once, however often it is used
+            rule = "must be written out: aliases of YAML are not taken"
+            document.refuse(path, "an alias", rule, "Repeat the value in place of the alias.")
+        seen.add(-id(node))
+        return None
+    if len(path) > DEPTH_MAX:
+        rule = f"must be at most {DEPTH_MAX} levels deep"
+        document.refuse(path, "a deep nesting", rule, "Remove what was nested by mistake.")
         return None
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+import yaml
 from pydantic import BaseModel
 
 from components.model.document import Document, read
@@ -117,7 +118,7 @@ def _draft(env: str, documents: Mapping[str, Document]) -> Draft:
 
 def _envelope(document: Document) -> bool:
     """Check what surrounds our own values; whether these can be looked at."""
-    if document.root is None and not document.data:
+    if not document.data and not isinstance(document.root, yaml.MappingNode):
         return False
     for key in document.data:
         if key != "config" and key not in ENGINE_KEYS:

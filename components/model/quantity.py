@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from functools import total_ordering
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar
 
@@ -15,8 +15,9 @@ _UNITS: Final[dict[str, Decimal]] = {
     **{unit: Decimal(1000) ** power for power, unit in enumerate(("", "k", "M", "G", "T", "P", "E"))},
     **{"m": Decimal("1e-3"), "u": Decimal("1e-6"), "n": Decimal("1e-9")},
 }
-_QUANTITY = re.compile(r"([+-]?)(\d+\.?\d*|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d{1,3})?")
+_QUANTITY = re.compile(r"([+-]?)([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?")
 _TEXT_MAX: Final = 64
+_EXACT: Final = Context(prec=2 * _TEXT_MAX)
 INT64_MAX: Final = 2**63 - 1
 
 
@@ -56,7 +57,7 @@ class Quantity:
         if sign == "-":
             raise broken("must not be negative", f"Write it like {example}.")
         exponent = suffix[:1] in {"e", "E"} and len(suffix) > 1 and suffix != "Ei"
-        value = Decimal(digits + suffix) if exponent else Decimal(digits) * _UNITS[suffix]
+        value = Decimal(digits + suffix) if exponent else _EXACT.multiply(Decimal(digits), _UNITS[suffix])
         if value > INT64_MAX:
             raise broken("must be at most 2^63-1", f"Write a smaller one, like {example}.")
         cls.refine(value, text, suffix)
@@ -76,8 +77,14 @@ class Quantity:
 
     @classmethod
     def of(cls, value: Decimal | int) -> Self:
-        """The quantity of a value, in the largest unit that keeps it whole."""
-        return cls(_canonical(Decimal(value)))
+        """The quantity of a value, written as a person would."""
+        return cls(cls.written(Decimal(value)))
+
+    @classmethod
+    def written(cls, value: Decimal) -> str:
+        """The text of a value: whole, or in thousandths."""
+        whole = value == value.to_integral_value()
+        return f"{value:f}" if whole else f"{(value * 1000).normalize():f}m"
 
     def __add__(self, other: Quantity) -> Self:
         return self.of(self.value + other.value)
@@ -129,7 +136,7 @@ class Cpu(Quantity):
             raise broken(
                 "must be a number of cores, without a binary unit", f"Write `{text.rstrip(suffix)}`."
             )
-        if value * 1000 != (value * 1000).to_integral_value():
+        if _EXACT.remainder(value, _UNITS["m"]):
             raise broken("must be a whole number of thousandths of a core", "Write it like `250m`.")
 
 
@@ -143,26 +150,25 @@ class Bytes(Quantity):
         "type": ["string", "integer"],
         "maximum": 0,
         "minimum": 0,
-        "pattern": r"^(0|([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[kMGTPE]))$",
+        "pattern": r"^(0|([0-9]+\.?[0-9]*|\.[0-9]+)([KMGTPE]i|[kMGTPE]|[eE][0-9]+))$",
     }
+
+    @classmethod
+    def written(cls, value: Decimal) -> str:
+        """The text in the largest binary unit that keeps it whole; odd bytes get an exponent."""
+        for unit in ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki"):
+            if value and value % _UNITS[unit] == 0:
+                return f"{value / _UNITS[unit]:f}{unit}"
+        return f"{value:f}e0" if value else "0"
 
     @classmethod
     def refine(cls, value: Decimal, text: str, suffix: str) -> None:
         if suffix in {"m", "u", "n"}:
             raise broken("must be a size with a unit of bytes", f"Write `{text[:-1]}Mi` for mebibytes.")
-        if value and (not suffix or (suffix[0] in "eE" and suffix not in {"E", "Ei"})):
+        if value and not suffix:
             raise broken("must have a unit", f"Write `{text}Mi` or `{text}Gi`, whichever is meant.")
-        if value != value.to_integral_value():
+        if _EXACT.remainder(value, Decimal(1)):
             raise broken("must be a whole number of bytes", "Write it in a smaller unit, like `512Mi`.")
-
-
-def _canonical(value: Decimal) -> str:
-    if value != value.to_integral_value():
-        return f"{(value * 1000).normalize():f}m"
-    for unit in ("Ei", "Pi", "Ti", "Gi", "Mi", "Ki"):
-        if value and value % _UNITS[unit] == 0:
-            return f"{value / _UNITS[unit]:f}{unit}"
-    return f"{value:f}"
 
 
 _QuantityT = TypeVar("_QuantityT", bound=Quantity)

@@ -131,7 +131,7 @@ CostCenter: TypeAlias = Annotated[
     _string("cost-center", _COST, 63, examples=["cc-1001"]),
 ]
 
-_VERSION = r"v?\d+\.\d+(\.\d+)?([-+][0-9A-Za-z.+-]+)?"
+_VERSION = r"v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+][0-9A-Za-z.+-]+)?"
 Version: TypeAlias = Annotated[
     str,
     BeforeValidator(_pattern(_VERSION, "must be a version", "Write it like `1.36.3`.")),

@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
-from components.model.document import Document, Path_
+from components.model.document import Document, Path_, dotted
 from components.model.draft import PROJECT
 from components.model.errors import MISSING, did_you_mean
 from components.model.foundation import OpenStackPool, SimulatedPool, StaticPool
@@ -24,10 +24,10 @@ _RULES: Final[dict[str, tuple[str, str]]] = {
     "bool_type": ("must be true or false", "Write `true` or `false`, without quotes."),
     "string_type": ("must be text", "Put it in quotes."),
     "tuple_type": ("must be a list", "Write it like `[a, b]`, or one `- item` on each line."),
-    "mapping_type": ("must be a mapping", "Write it like `{key: value}`."),
-    "dict_type": ("must be a mapping", "Write it like `{key: value}`."),
-    "model_type": ("must be a mapping", "Write it like `{key: value}`."),
-    "model_attributes_type": ("must be a mapping", "Write it like `{key: value}`."),
+    "mapping_type": ("must be a mapping", "Write it like `{{key: value}}`."),
+    "dict_type": ("must be a mapping", "Write it like `{{key: value}}`."),
+    "model_type": ("must be a mapping", "Write it like `{{key: value}}`."),
+    "model_attributes_type": ("must be a mapping", "Write it like `{{key: value}}`."),
     "greater_than_equal": ("must be at least {ge}", "Write `{ge}` or more."),
     "less_than_equal": ("must be at most {le}", "Write `{le}` or less."),
     "too_short": ("must have at least {min_length} item", "Add one."),
@@ -50,11 +50,15 @@ def parse(model: type[_M], document: Document) -> _M | None:
 def _report(model: type[BaseModel], raw: object, error: Mapping[str, Any], document: Document) -> None:
     path, owner = _resolve(model, raw, error["loc"])
     full = ("config", f"{PROJECT}:{path[0]}", *path[1:]) if path else ("config",)
+    if any(known.path == dotted(full) for known in document.problems):
+        return  # what is wrong with it as YAML comes first
     value = error["input"]
     kind = error["type"]
+    if kind == "too_short" and value:
+        return  # it has items, and these have problems of their own
     if kind == "missing":
         field = _fields(owner).get(str(path[-1]))
-        mend = f"Add `{path[-1]}`: {_lower(field.description or '') if field else 'a value.'}"
+        mend = f"Add `{full[-1]}`: {_lower(field.description or '') if field else 'a value.'}"
         document.refuse(full, MISSING, "must be given", mend)
     elif kind == "extra_forbidden":
         document.refuse(full, value, "is not a known key", did_you_mean(str(path[-1]), _fields(owner)))
