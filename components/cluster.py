@@ -64,8 +64,10 @@ class Cluster:
 
         Raises lightkube's `ConfigError` where the file or the context is missing.
         """
-        known = KubeConfig.from_file if isinstance(kubeconfig, Path) else KubeConfig.from_dict
-        config = known(kubeconfig).get(context)
+        if isinstance(kubeconfig, Path):
+            config = KubeConfig.from_file(kubeconfig).get(context)
+        else:
+            config = KubeConfig.from_dict(dict(kubeconfig)).get(context)
         if config is None:
             raise ValueError(f"{kubeconfig}: no current context")
         self.server = config.cluster.server
@@ -134,7 +136,7 @@ def _parsed(answer: httpx.Response) -> dict[str, Any]:
     except ValueError:
         parsed = {"message": answer.text}
     if answer.status_code >= 400:
-        status = parsed if isinstance(parsed, dict) else {"message": str(parsed)}
+        status: dict[str, Any] = parsed if isinstance(parsed, dict) else {"message": str(parsed)}
         if (pause := answer.headers.get("Retry-After", "")).isdigit():
             status["details"] = {"retryAfterSeconds": int(pause), **(status.get("details") or {})}
         raise ApiError(answer.status_code, status)

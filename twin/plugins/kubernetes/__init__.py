@@ -1,0 +1,1 @@
+"""Stand-in for the Kubernetes provider plug-in, in server-side apply mode."""
