@@ -17,8 +17,7 @@ import base64
 import os
 import shutil
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -26,7 +25,7 @@ from urllib.parse import quote, quote_plus
 import pytest
 import yaml
 
-from tests.support.project import Project, Result, Running, Step
+from tests.support.project import Project, Result, Running, Step, eventually
 
 __all__ = ["Engine", "Project", "Result", "Running", "Step", "encodings", "eventually", "pulumi_binary"]
 
@@ -115,14 +114,6 @@ def pulumi_binary() -> Path:
     found = shutil.which("pulumi", path=path)
     assert found, "no pulumi in BASTIDE_TOOLS or on PATH: run `make up` once, it builds the toolchain"
     return Path(found)
-
-
-def eventually(condition: Callable[[], object], what: str, timeout: float = 30.0) -> None:
-    """Wait until `condition` holds; fails with `what` after `timeout` seconds."""
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, f"not within {timeout} s: {what}"
-        time.sleep(0.02)
 
 
 def encodings(secret: str) -> list[str]:

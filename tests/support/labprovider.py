@@ -6,7 +6,8 @@ The folder is the environment variable LAB. Files in it steer and tell:
 - `calls`                one line per call: `<verb> <name> begin|end`
 - `hold-<verb>-<name>`   while it exists, that call waits, after its effect and before its answer
 - `fail-<verb>-<name>`   that call fails with the file's text, before its effect
-Inputs of a Record: `name`, `value`, `fixed` (a change of it replaces), `unique` (replace by delete first).
+Inputs of a Record: `key` (default: its name), `value`, `fixed` (a change of it or of `key` replaces),
+`unique` (replace by delete first).
 """
 
 from __future__ import annotations
@@ -36,8 +37,18 @@ _lock = threading.Lock()
 def plain(value: Any) -> Any:
     """The value without its secret wrappings."""
     if isinstance(value, dict):
-        return plain(value["value"]) if SECRET in value else {key: plain(item) for key, item in value.items()}
+        return (
+            plain(value["value"]) if is_secret(value) else {key: plain(item) for key, item in value.items()}
+        )
     return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def is_secret(value: Any) -> bool:
+    return isinstance(value, dict) and SECRET in value
+
+
+def as_secret(value: Any) -> dict[str, Any]:
+    return {SECRET: "1b47061264138c4ac30d75fd1eb44270", "value": value}
 
 
 def struct(values: dict[str, Any]) -> struct_pb2.Struct:
@@ -97,13 +108,13 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Check(self, request: Any, context: Any) -> Any:
         inputs = values(request.news)
-        inputs.setdefault("name", request.urn.rsplit("::", 1)[-1])
+        inputs.setdefault("key", request.urn.rsplit("::", 1)[-1])
         return provider_pb2.CheckResponse(inputs=struct(inputs))
 
     def Diff(self, request: Any, context: Any) -> Any:
         old, new = values(request.old_inputs), values(request.news)
         changed = sorted(key for key in old.keys() | new.keys() if plain(old.get(key)) != plain(new.get(key)))
-        replaces = [key for key in changed if key in ("fixed", "name")]
+        replaces = [key for key in changed if key in ("fixed", "key")]
         some, none = provider_pb2.DiffResponse.DIFF_SOME, provider_pb2.DiffResponse.DIFF_NONE
         return provider_pb2.DiffResponse(
             changes=some if changed else none,
@@ -114,7 +125,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: Any, context: Any) -> Any:
         inputs = values(request.properties)
-        name = plain(inputs["name"])
+        name = plain(inputs["key"])
         if request.preview:
             return provider_pb2.CreateResponse(properties=struct({**inputs, "uid": UNKNOWN}))
         with call("create", name, context):
@@ -134,6 +145,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             live = read(request.id)
         if not live:
             return provider_pb2.ReadResponse()
+        known = values(request.inputs)
+        live = {key: as_secret(value) if is_secret(known.get(key)) else value for key, value in live.items()}
         inputs = {key: value for key, value in live.items() if key != "uid"}
         return provider_pb2.ReadResponse(id=request.id, properties=struct(live), inputs=struct(inputs))
 

@@ -9,7 +9,8 @@ import shutil
 import signal
 import subprocess
 import textwrap
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,15 +160,11 @@ class Project:
     def start(self, *arguments: str, **environ: str) -> Running:
         """Start a command of the engine and return at once."""
         command = ("pulumi", *arguments)
+        pulumi = shutil.which("pulumi", path=self.environ["PATH"]) or "pulumi"
         events = self.root / f"events-{len(self._started)}.json"
         log = ("--event-log", str(events)) if arguments[0] in _UPDATES else ()
         process = subprocess.Popen(
-            [
-                shutil.which("pulumi", path=self.environ["PATH"]) or "pulumi",
-                *arguments,
-                *log,
-                "--non-interactive",
-            ],
+            [pulumi, arguments[0], "--non-interactive", *log, *arguments[1:]],
             cwd=self.root,
             env=self.environ | environ,
             stdin=subprocess.DEVNULL,
@@ -241,6 +238,15 @@ class Project:
         path = self.lab / "calls"
         return path.read_text().splitlines() if path.exists() else []
 
+    def await_calls(self, verb: str, when: str, count: int = 1) -> None:
+        """Wait until the lab provider has noted so many calls, e.g. `("create", "begin", 4)`."""
+
+        def seen() -> bool:
+            noted = [call.split() for call in self.calls()]
+            return sum(call[0] == verb and call[-1] == when for call in noted) >= count
+
+        eventually(seen, f"{count} x {verb} ... {when}")
+
     def close(self) -> None:
         """Kill whatever is left of this project's processes."""
         for process in self._started:
@@ -267,6 +273,14 @@ class Project:
     @property
     def _on(self) -> tuple[str, str]:
         return ("--stack", self.stack)
+
+
+def eventually(condition: Callable[[], object], what: str, timeout: float = 30.0) -> None:
+    """Wait until `condition` holds; fails with `what` after `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < end, f"not within {timeout} s: {what}"
+        time.sleep(0.02)
 
 
 def _read_events(path: Path) -> tuple[dict[str, Any], ...]:

@@ -8,6 +8,8 @@ served. So this process serves first, answers the handshake at once (the engine 
 being imported), takes the configuration, runs the pack, and hands all further calls to it.
 """
 
+from __future__ import annotations
+
 import json
 import os
 import runpy
@@ -15,14 +17,21 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import grpc
 
 _SERVICE = "/pulumirpc.Analyzer/"
 _LARGEST_MESSAGE = 400 << 20
+
+
+class _Call(NamedTuple):
+    """What gRPC tells of a call."""
+
+    method: str
+    invocation_metadata: tuple[()]
 
 
 class Front(grpc.GenericRpcHandler):
@@ -32,12 +41,14 @@ class Front(grpc.GenericRpcHandler):
         self.configuration: bytes | None = None
         self.asked = threading.Event()
         self._settled = threading.Event()
-        self._handlers: dict[str, Any] = {}
+        self._pack: grpc.GenericRpcHandler | None = None
         self._failure = ""
 
-    def serve_with(self, handlers: dict[str, Any]) -> None:
-        """Hand the calls to the pack's own handlers, by method name."""
-        self._handlers = handlers
+    def serve_with(self, pack: grpc.GenericRpcHandler) -> None:
+        """Hand the calls to the pack's own handlers, beginning with the configuration it has missed."""
+        self._pack = pack
+        if self.configuration is not None:
+            self._ask_pack(_Call(_SERVICE + "ConfigureStack", ()), self.configuration, None)
         self._settled.set()
 
     def fail(self, why: str) -> None:
@@ -45,50 +56,50 @@ class Front(grpc.GenericRpcHandler):
         self._failure = why
         self._settled.set()
 
-    def service(self, details: Any) -> Any:
+    def service(self, details: grpc.HandlerCallDetails) -> grpc.RpcMethodHandler[bytes, bytes] | None:
         """The handler of a call, over raw messages."""
         if not details.method.startswith(_SERVICE):
             return None
-        method = details.method.removeprefix(_SERVICE)
-        first = {"Handshake": self._handshake, "ConfigureStack": self._configure}
+        first = {_SERVICE + "Handshake": self._handshake, _SERVICE + "ConfigureStack": self._configure}
         return grpc.unary_unary_rpc_method_handler(
-            first.get(method) or (lambda message, context: self._forward(method, message, context))
+            first.get(details.method) or (lambda message, context: self._forward(details, message, context))
         )
 
     def _handshake(self, _message: bytes, _context: grpc.ServicerContext) -> bytes:
         return b""
 
-    def _configure(self, message: bytes, context: grpc.ServicerContext) -> bytes:
-        if self.asked.is_set():
-            return self._forward("ConfigureStack", message, context)
+    def _configure(self, message: bytes, _context: grpc.ServicerContext) -> bytes:
         self.configuration = message
         self.asked.set()
         return b""
 
-    def _forward(self, method: str, message: bytes, context: grpc.ServicerContext) -> bytes:
+    def _forward(self, details: Any, message: bytes, context: grpc.ServicerContext) -> bytes:
         self.asked.set()
         self._settled.wait()
         if self._failure:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, self._failure)
-        handler = self._handlers.get(method)
+        return self._ask_pack(details, message, context)
+
+    def _ask_pack(self, details: Any, message: bytes, context: grpc.ServicerContext | None) -> bytes:
+        handler: Any = self._pack.service(details) if self._pack else None
         if handler is None:
-            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"the policy pack does not serve {method}")
+            raise NotImplementedError(f"the policy pack does not serve {details.method}")
         answer = handler.unary_unary(handler.request_deserializer(message), context)
         answered: bytes = handler.response_serializer(answer)
         return answered
 
 
-class _Handlers:
+class _Registry:
     """Takes the place of a gRPC server to learn a servicer's handlers from the generated code."""
 
-    def __init__(self) -> None:
-        self.found: dict[str, Any] = {}
+    def __init__(self, front: Front) -> None:
+        self._front = front
 
-    def add_generic_rpc_handlers(self, _handlers: Any) -> None:
-        """The generated code calls this too; `add_registered_method_handlers` tells all we need."""
+    def add_generic_rpc_handlers(self, handlers: Sequence[grpc.GenericRpcHandler]) -> None:
+        self._front.serve_with(handlers[0])
 
-    def add_registered_method_handlers(self, _service: str, handlers: dict[str, Any]) -> None:
-        self.found = handlers
+    def add_registered_method_handlers(self, _service: str, _handlers: object) -> None:
+        """The same handlers once more, in the form of newer generated code."""
 
 
 def _configure(message: bytes, environ: dict[str, str]) -> None:
@@ -112,13 +123,7 @@ def _take_over(front: Front, done: Callable[[], None]) -> None:
     generated = stubs.add_AnalyzerServicer_to_server
 
     def add(servicer: Any, _server: Any) -> None:
-        handlers = _Handlers()
-        generated(servicer, handlers)
-        if front.configuration is not None:
-            handlers.found["ConfigureStack"].unary_unary(
-                handlers.found["ConfigureStack"].request_deserializer(front.configuration), None
-            )
-        front.serve_with(handlers.found)
+        generated(servicer, _Registry(front))
         done()
 
     stubs.add_AnalyzerServicer_to_server = add

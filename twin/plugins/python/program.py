@@ -86,21 +86,25 @@ def _execute(program: str, parallel: int) -> int:
     except pulumi.RunError as error:
         pulumi.log.error(str(error))
         return SHOWN
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except Exception as error:
         pulumi.log.error(f"Program failed with an unhandled exception:\n{_traceback_of(error, program)}")
         return SHOWN
-    finally:
-        executor.shutdown()
-        loop.close()
     return 0
 
 
-if __name__ == "__main__":
+def _main() -> None:
     sys.path.pop(0)
     _die_with_the_host(int(sys.argv[2]))
-    code = _run(json.loads(sys.argv[1]))
+    try:
+        code = _run(json.loads(sys.argv[1]))
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except KeyboardInterrupt:
+        # The engine is ending: whatever threads still wait for it would only delay the end.
+        os._exit(INTERRUPTED)
     sys.stdout.flush()
     sys.stderr.flush()
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    _main()
