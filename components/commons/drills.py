@@ -67,7 +67,7 @@ def _unlabelled(platform: PlatformOutputs) -> Drill:
         owned = namespace(name, labels, platform.owner)
         if (control := probe.refusal(cluster, "POST", path, owned, **options)) is not None:
             return Answer(text=f"a labelled namespace was refused too: {control.message}", passed=False)
-        bare = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+        bare = namespace(name, {}, platform.owner)
         # A fresh policy takes the API server a moment to learn.
         error = probe.wait_for(lambda: probe.refusal(cluster, "POST", path, bare, **options), seconds=5)
         if error is None:

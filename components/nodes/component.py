@@ -26,7 +26,7 @@ class NodePools(Block):
         Cover(
             id="N3",
             evidence=(
-                "tests/components/nodes/test_values.py::test_a_class_selects_what_the_model_matches",
+                "tests/components/test_drills.py::test_every_drill_passes_on_the_real_scheduler",
                 "drill:nodes.placement",
                 "drill:nodes.no-match",
             ),

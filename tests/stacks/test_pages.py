@@ -3,49 +3,22 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from typing import Any
 
 import pulumi
 import pytest
-import yaml
 
-from components.commons.values import outputs as platform_outputs
 from components.model import FoundationOutputs, PlatformOutputs, TenantOutputs
-from components.model.loading import load_environment
-from components.nodes.values import outputs as foundation_outputs
-from stacks import __main__ as program
-from tests.support import recorder
+from tests.support import pages, recorder
+from tests.support.pages import run, values
 from tests.support.recorder import Recording
-from twin.settings import ROOT
-
-CONFIG = ROOT / "stacks" / "config"
-
-
-def values(layer: str) -> dict[str, Any]:
-    """The values of a layer's file, by key without namespace."""
-    config = yaml.safe_load((CONFIG / f"Pulumi.twin.{layer}.yaml").read_text())["config"]
-    return {key.split(":", 1)[1]: value for key, value in config.items() if key.startswith("bastide:")}
 
 
 @pytest.fixture(scope="module")
 def deployed() -> dict[str, Any]:
     """The outputs of the lower layers, as stack references give them."""
-    model = load_environment(CONFIG, "twin")
-    foundation = foundation_outputs(model.foundation).dump()
-    platform = platform_outputs("twin", model.platform, ()).dump()
-    return {"twin.foundation": {"foundation": foundation}, "twin.platform": {"platform": platform}}
-
-
-def run(stack: str, references: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Recording:
-    given = values(stack.partition(".")[2]) if given is None else given
-
-    def main() -> None:
-        pulumi.runtime.set_all_config({f"bastide:{key}": json.dumps(value) for key, value in given.items()})
-        program.main()
-
-    return recorder.record(main, stack, references)
+    return pages.deployed()
 
 
 def refused(stack: str, references: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> str:
