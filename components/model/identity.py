@@ -54,6 +54,9 @@ def foundation_ids(draft: Draft) -> Iterator[ConfigProblem]:
     yield from _repeated(draft, FOUNDATION, "zone", (((*at, i, "id"), z.id) for i, z in enumerate(zones)))
     racks = (((*at, i, "racks", j), rack) for i, z in enumerate(zones) for j, rack in enumerate(z.racks))
     yield from _repeated(draft, FOUNDATION, "rack", racks)
+    for i, pool in enumerate(draft.foundation.pools):
+        filled = ((("pools", i, "racks", j), rack) for j, rack in enumerate(pool.racks))
+        yield from _repeated(draft, FOUNDATION, "rack", filled)
 
 
 def host_ids(draft: Draft) -> Iterator[ConfigProblem]:
@@ -67,6 +70,12 @@ def host_ids(draft: Draft) -> Iterator[ConfigProblem]:
     ]
     yield from _repeated(draft, FOUNDATION, "host", (((*at, "name"), host.name) for at, host in hosts))
     yield from _repeated(draft, FOUNDATION, "host", (((*at, "address"), host.address) for at, host in hosts))
+    counted = {pool.id for pool in pools if pool.kind != "static"}
+    for at, host in hosts:
+        pool_id, _, index = host.name.rpartition("-")
+        if pool_id in counted and index.isdigit():
+            rule = f"must not be the name of a machine of pool `{pool_id}`"
+            yield draft.problem(FOUNDATION, (*at, "name"), host.name, rule, "Give the host another name.")
 
 
 def platform_ids(draft: Draft) -> Iterator[ConfigProblem]:

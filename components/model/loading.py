@@ -76,7 +76,7 @@ def _examine(config_dir: Path, env: str, override: Override | None) -> tuple[Dra
         layer, values = override
         documents[layer] = _overridden(documents.get(layer), layer, values)
     draft = _draft(env, documents)
-    problems = list(_absent(config_dir, env, documents))
+    problems = [*_absent(config_dir, env, documents), *_stray(config_dir, env, documents)]
     problems += [problem for document in documents.values() for problem in document.problems]
     if all(document.root is not None or document.data for document in documents.values()):
         problems += [problem for rule in RULES for problem in rule(draft)]
@@ -155,6 +155,18 @@ def _absent(config_dir: Path, env: str, documents: Mapping[str, Document]) -> It
         if layer not in documents:
             mend = f"Write it; stacks/config/Pulumi.twin.{layer}.yaml is an example."
             yield _no_file(config_dir, f"{env}.{layer}", "every environment must have this file", mend)
+
+
+def _stray(config_dir: Path, env: str, documents: Mapping[str, Document]) -> Iterator[ConfigProblem]:
+    """Files that look like this environment's and that nothing would ever read."""
+    read_ones = {Path(document.file).name for document in documents.values()}
+    for path in sorted(config_dir.glob(f"Pulumi.{env}.*")):
+        if path.name not in read_ones:
+            rule = f"must be named `Pulumi.{env}.<layer>.yaml`, the layer without a dot"
+            mend = "Rename it, or move it out of this folder."
+            yield ConfigProblem(
+                file=str(path), line=0, path="(file)", value="a stray file", rule=rule, mend=mend
+            )
 
 
 def _no_file(folder: Path, stack: str, rule: str, mend: str) -> ConfigProblem:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from decimal import Context, Decimal
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 from typing import Annotated, Any, ClassVar, Final, Self, TypeAlias, TypeVar
 
 from pydantic import AfterValidator
@@ -48,6 +48,7 @@ class Quantity:
         self.value = self._checked(text)
 
     @classmethod
+    @lru_cache(maxsize=4096)  # the same few texts come again and again
     def _checked(cls, text: str) -> Decimal:
         example = " or ".join(f"`{example}`" for example in cls.examples)
         found = _QUANTITY.fullmatch(text) if len(text) <= _TEXT_MAX else None

@@ -60,6 +60,16 @@ def device_classes(draft: Draft) -> Iterator[ConfigProblem]:
             yield draft.problem(FOUNDATION, ("deviceClasses", i, "select"), text, rule, mend)
 
 
+def simulated_pools(draft: Draft) -> Iterator[ConfigProblem]:
+    """Where people rely on an environment, its machines are real."""
+    kind = draft.foundation.environment.kind if draft.foundation else "twin"
+    for i, pool in enumerate(draft.foundation.pools if draft.foundation else ()):
+        if pool.kind == "simulated" and kind in {"production", "sovereign"}:
+            rule = f"must not be simulated in an environment of kind `{kind}`"
+            mend = "Choose `openstack` or `static`."
+            yield draft.problem(FOUNDATION, ("pools", i, "kind"), pool.kind, rule, mend)
+
+
 def networks(draft: Draft) -> Iterator[ConfigProblem]:
     """Ranges do not overlap; those of one role are of one IP family, as are pods and services."""
     if draft.foundation is None:
@@ -157,6 +167,7 @@ def foreign_groups(draft: Draft) -> Iterator[ConfigProblem]:
 
 RULES = (
     pool_references,
+    simulated_pools,
     device_classes,
     networks,
     one_default,
