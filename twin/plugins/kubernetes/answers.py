@@ -66,6 +66,9 @@ def answering(method: Method) -> Method:
         except PartialError as error:
             context.set_trailing_metadata((("grpc-status-details-bin", error.status()),))
             text = str(error)
+        except grpc.RpcError as error:
+            # The engine refused what a component registered: it has said why already.
+            text = getattr(error, "details", lambda: "")() or str(error)
         except UnreachableError as error:
             text = str(ClusterUnreachableError(str(error)))
         except _EXPECTED as error:

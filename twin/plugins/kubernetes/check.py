@@ -47,6 +47,12 @@ def checked(
 
 
 def _require(kind: Kind, inputs: Object) -> None:
+    if kind.group == "helm.sh":
+        raise CheckError(
+            "chart",
+            "this stand-in does not install Helm releases: use `kubernetes:helm.sh/v4:Chart` with a local "
+            "chart, or install the official provider",
+        )
     if is_list(kind):
         raise CheckError(
             "kind",

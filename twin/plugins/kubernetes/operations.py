@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from components.cluster import ApiError
@@ -89,8 +89,8 @@ class Order:
     timeout: float
     preview: bool
     patch_force: bool
-    expected: bool = False
-    """Whether a definition of the kind was seen in the program."""
+    is_defined: Callable[[], bool] = lambda: False
+    """Whether a definition of the kind has been seen in the program."""
 
     @property
     def forced(self) -> bool:
@@ -117,7 +117,7 @@ def _patiently(api: Api, order: Order, report: Report) -> Object:
         except (NoSuchKindError, ApiError) as error:
             if isinstance(error, ApiError) and error.code != 404:
                 raise
-            if passed(long if order.expected else short):
+            if passed(long if order.is_defined() else short):
                 raise
             report(f"retrying: {error}")
         api.pause(pause)

@@ -11,29 +11,20 @@ from google.protobuf import empty_pb2
 from twin.plugins.kubernetes import operations
 from twin.plugins.kubernetes.answers import PartialError, answering
 from twin.plugins.kubernetes.check import CheckError, checked
-from twin.plugins.kubernetes.difference import Change, compare
+from twin.plugins.kubernetes.comparison import diff, diff_config
+from twin.plugins.kubernetes.construct import construct
 from twin.plugins.kubernetes.engine import Engine
-from twin.plugins.kubernetes.kinds import fixed_fields, kind_of_type, resource_type
-from twin.plugins.kubernetes.naming import NamingError, is_autonamed
-from twin.plugins.kubernetes.objects import annotation, identifier, meta
-from twin.plugins.kubernetes.reading import is_unready_job, read
-from twin.plugins.kubernetes.session import ClusterUnreachableError, Session, cluster_of
+from twin.plugins.kubernetes.invoke import invoke
+from twin.plugins.kubernetes.kinds import kind_of_type, resource_type
+from twin.plugins.kubernetes.naming import NamingError
+from twin.plugins.kubernetes.objects import identifier
+from twin.plugins.kubernetes.reading import read
+from twin.plugins.kubernetes.session import ClusterUnreachableError, Session
 from twin.plugins.kubernetes.settings import KEYS, Settings
 from twin.plugins.kubernetes.state import checkpoint, manager_of, program_inputs, read_state
 from twin.plugins.kubernetes.stubs import plugin_pb2, provider_pb2, provider_pb2_grpc
-from twin.plugins.kubernetes.values import Object, has_unknown, is_unknown, pack, plain, unpack
+from twin.plugins.kubernetes.values import Object, pack, plain, unpack
 from twin.plugins.kubernetes.waiting import NotReadyError, Report
-
-_CHANGES = {
-    (Change.ADD, False): provider_pb2.PropertyDiff.ADD,
-    (Change.ADD, True): provider_pb2.PropertyDiff.ADD_REPLACE,
-    (Change.DELETE, False): provider_pb2.PropertyDiff.DELETE,
-    (Change.DELETE, True): provider_pb2.PropertyDiff.DELETE_REPLACE,
-    (Change.UPDATE, False): provider_pb2.PropertyDiff.UPDATE,
-    (Change.UPDATE, True): provider_pb2.PropertyDiff.UPDATE_REPLACE,
-}
-_TARGETS = ("kubeconfig", "context", "cluster")
-_REPLACE_UNREADY = "pulumi.com/replaceUnready"
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
@@ -91,19 +82,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def DiffConfig(  # noqa: N802
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
-        """Another cluster needs all resources anew; other settings do not touch them."""
-        old, new = plain(unpack(request.olds)), plain(unpack(request.news))
-        changed = [key for key in KEYS if old.get(key) != new.get(key)]
-        replaces = [key for key in changed if key == "clusterIdentifier"]
-        unknown = [key for key in _TARGETS if is_unknown(new.get(key))]
-        if unknown:
-            replaces += unknown
-        elif cluster_of(_texts(old)) != cluster_of(_texts(new)):
-            replaces += [key for key in changed if key in _TARGETS]
-        if "clusterIdentifier" in new and old.get("clusterIdentifier") == new["clusterIdentifier"]:
-            replaces = []
-        some = provider_pb2.DiffResponse.DIFF_SOME if changed else provider_pb2.DiffResponse.DIFF_NONE
-        return provider_pb2.DiffResponse(changes=some, diffs=changed, replaces=replaces)
+        return diff_config(request)
 
     @answering
     def Configure(  # noqa: N802
@@ -136,37 +115,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(  # noqa: N802
         self, request: provider_pb2.DiffRequest, context: grpc.ServicerContext
     ) -> provider_pb2.DiffResponse:
-        kind, state = kind_of_type(resource_type(request.urn)), read_state(unpack(request.olds))
-        old = program_inputs(unpack(request.old_inputs)) or state.inputs
-        new = program_inputs(unpack(request.news))
-        if not self.session.is_namespaced(kind):
-            old, new = (_without_namespace(inputs) for inputs in (old, new))
-        elif not meta(old).get("namespace") and meta(state.live).get("namespace"):
-            old = old | {"metadata": meta(old) | {"namespace": meta(state.live)["namespace"]}}
-        settings = self.session.settings
-        fixed = fixed_fields(
-            kind,
-            new,
-            mutable_config_maps=settings.mutable_config_maps,
-            mutable_secrets=settings.mutable_secrets,
-        )
-        found = compare(old, new, fixed, request.ignoreChanges)
-        replaces = list(found.replaces)
-        if annotation(new, _REPLACE_UNREADY) == "true" and is_unready_job(self.session, kind, state.live):
-            replaces.append(f'metadata.annotations["{_REPLACE_UNREADY}"]')
-        detailed = {
-            path: provider_pb2.PropertyDiff(kind=_CHANGES[change, path in found.replaces], inputDiff=True)
-            for path, change in found.changes.items()
-        }
-        some = bool(found.changes or replaces)
-        return provider_pb2.DiffResponse(
-            changes=provider_pb2.DiffResponse.DIFF_SOME if some else provider_pb2.DiffResponse.DIFF_NONE,
-            replaces=replaces,
-            diffs=sorted({path.split(".")[0].split("[")[0] for path in found.changes}),
-            deleteBeforeReplace=bool(replaces) and _same_place(new, state.live),
-            detailedDiff=detailed,
-            hasDetailedDiff=True,
-        )
+        return diff(self.session, request)
 
     @answering
     def Create(  # noqa: N802
@@ -252,6 +201,21 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         operations.delete(session.api, kind, state.live, state.inputs, request.timeout, report)
         return empty_pb2.Empty()
 
+    @answering
+    def Invoke(  # noqa: N802
+        self, request: provider_pb2.InvokeRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.InvokeResponse:
+        result = invoke(self.session, request.tok, plain(unpack(request.args)))
+        answer = provider_pb2.InvokeResponse()
+        getattr(answer, "return").CopyFrom(pack(result))  # a keyword of Python
+        return answer
+
+    @answering
+    def Construct(  # noqa: N802
+        self, request: provider_pb2.ConstructRequest, context: grpc.ServicerContext
+    ) -> provider_pb2.ConstructResponse:
+        return construct(self.session, self._version, request)
+
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:  # noqa: N802
         self._stopping.set()
         return empty_pb2.Empty()
@@ -268,7 +232,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             timeout=timeout,
             preview=preview,
             patch_force=self.session.settings.patch_force,
-            expected=self.session.defines(kind),
+            is_defined=lambda: self.session.defines(kind),
         )
 
     def _checkpoint(
@@ -285,19 +249,3 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
                 self._engine.progress(message, urn)
 
         return report
-
-
-def _texts(values: Object) -> dict[str, str]:
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
-
-
-def _without_namespace(inputs: Object) -> Object:
-    metadata = {key: value for key, value in meta(inputs).items() if key != "namespace"}
-    return inputs | {"metadata": metadata} if isinstance(inputs.get("metadata"), dict) else inputs
-
-
-def _same_place(new: Object, live: Object) -> bool:
-    """Whether the replacement must have the very name of what it replaces, which then has to go first."""
-    if is_autonamed(new) or has_unknown(meta(new).get("name")):
-        return False
-    return all(meta(new).get(key) == meta(live).get(key) for key in ("name", "namespace"))
