@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from components import naming
 from components.model.document import Path_
 from components.model.draft import FOUNDATION, PLATFORM, Draft
 from components.model.errors import ConfigProblem
@@ -118,7 +117,7 @@ def namespace_names(draft: Draft) -> Iterator[ConfigProblem]:
     first: dict[str, tuple[str, int]] = {}
     for layer, tenant in draft.tenants.items():
         for index, each in enumerate(tenant.namespaces):
-            name = naming.namespace(tenant.id, each.purpose, each.department)
+            name = tenant.namespace_name(each)
             if name in first:
                 other, at = first[name]
                 line = draft.documents[other].line(("config", "bastide:tenant", "namespaces", at))

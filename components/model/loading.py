@@ -95,8 +95,10 @@ def _overridden(document: Document | None, layer: str, values: Mapping[str, Any]
         return Document(file=f"(stack {layer})", data={"config": own})
     config = document.data.get("config")
     held = config if isinstance(config, dict) else {}
-    foreign = {key: value for key, value in held.items() if not key.startswith(f"{PROJECT}:")}
-    document.data["config"] = {**foreign, **own}
+    fields = LAYERS.get(layer, TenantStack).model_fields
+    known = {f"{PROJECT}:{field.alias or name}" for name, field in fields.items()}
+    others = {key: value for key, value in held.items() if key not in known}
+    document.data["config"] = {**others, **own}
     return document
 
 

@@ -68,6 +68,10 @@ class Tenant(Model):
     container_maximum: Limits = Field(description="The most that one container may ask for.")
     access: Access = Field(description="Who holds which role.")
 
+    def namespace_name(self, namespace: TenantNamespace) -> str:
+        """What `components.naming.namespace` gives: the bounds of the parts keep it whole."""
+        return "-".join(part for part in (self.id, namespace.department, namespace.purpose) if part)
+
 
 class TenantStack(Model):
     """The stack `<env>.<tenant>`."""

@@ -112,6 +112,18 @@ def test_a_problem_of_the_engines_values_has_the_files_line() -> None:
     assert "level:" in Path(problem.file).read_text().splitlines()[problem.line - 1]
 
 
+def test_unknown_keys_of_the_file_are_refused_beside_the_engines_values(tmp_path: Path) -> None:
+    for path in GOOD.iterdir():
+        text = path.read_text().replace("  bastide:tenant:", "  bastide:tenants: 1\n  bastide:tenant:")
+        (tmp_path / path.name).write_text(text)
+    [problem] = [
+        each
+        for each in check_environment(tmp_path, ENVIRONMENT, ("acme", {"tenant": TENANT}))
+        if "acme" in Path(each.file).name
+    ]
+    assert problem.path == "config.bastide:tenants"
+
+
 def test_a_stack_without_a_file_is_checked_by_the_engines_values() -> None:
     other = json.loads(json.dumps(TENANT).replace("acme", "third")) | {"level": "user"}
     [problem] = check_environment(GOOD, ENVIRONMENT, ("third", {"tenant": other}))

@@ -10,9 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from components.model.loading import load_environment
 from components.model.types import Address, Cidr, Digest, Fqdn, Part, TenantId, Version
 from components.naming import LABEL_MAX, namespace
+from tests.support.configs import ENVIRONMENT, GOOD
 
+TENANTS = load_environment(GOOD, ENVIRONMENT).tenants
 CIDR: TypeAdapter[Any] = TypeAdapter(Cidr)
 
 
@@ -42,6 +45,13 @@ def test_no_namespace_name_is_ever_truncated(tenant: str, department: str, purpo
     name = namespace(tenant, purpose, department)
     assert name == f"{tenant}-{department}-{purpose}"
     assert len(name) <= LABEL_MAX
+
+
+def test_the_model_and_naming_agree_on_namespaces() -> None:
+    spaces = [(each, tenant) for tenant in TENANTS.values() for each in tenant.namespaces]
+    assert len({each.department for each, _ in spaces}) == 2
+    for each, tenant in spaces:
+        assert tenant.namespace_name(each) == namespace(tenant.id, each.purpose, each.department)
 
 
 @pytest.mark.parametrize("name", ["platform", "foundation", "default", "kube-x", "bastide-system", "system"])
