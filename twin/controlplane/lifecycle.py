@@ -35,6 +35,8 @@ _PATIENCE: Final = 20.0
 _LOCK_PATIENCE: Final = 300.0
 _LOG_LINES: Final = 12
 
+Child = subprocess.Popen[bytes]
+
 
 class State(StrEnum):
     """How a member is."""
@@ -71,7 +73,7 @@ def start_plane(
         layout = Layout(settings.home)
         ports = ports_for(settings) if not _any_running(layout) else _ports_in_use(settings)
         plan = members(layout, ports, programs)
-        missing = [member for member in plan if processes.running(layout.record(member.name)) is None]
+        missing = _missing(layout, plan)
         _prepare(settings, layout, ports)
         if missing:
             refuse_taken(ports, [member.port_name for member in missing])
@@ -141,6 +143,18 @@ def _prepare(settings: TwinSettings, layout: Layout, ports: Ports) -> None:
     write_if_changed(settings.kubeconfig, operator_kubeconfig(layout, ports, settings.context))
 
 
+def _missing(layout: Layout, plan: Sequence[Member]) -> list[Member]:
+    """The members to start. Where etcd or the API server fell, those that depend on it are stopped too.
+
+    A controller manager that loses its server while it initializes ends some seconds later.
+    """
+    base, others = plan[:2], plan[2:]
+    if any(processes.running(layout.record(member.name)) is None for member in base):
+        for member in reversed(others):
+            processes.stop(layout.record(member.name), _PATIENCE)
+    return [member for member in plan if processes.running(layout.record(member.name)) is None]
+
+
 def _any_running(layout: Layout) -> bool:
     return any(processes.running(layout.record(name)) for name in MEMBERS)
 
@@ -172,7 +186,8 @@ def _raise_all(settings: TwinSettings, layout: Layout, plan: Sequence[Member], p
             progress.tick(_STEP, done, len(plan), member.name)
 
 
-def _ensure_running(layout: Layout, member: Member) -> subprocess.Popen[bytes] | None:
+def _ensure_running(layout: Layout, member: Member) -> Child | None:
+    """Start `member` unless it runs; None where it did already."""
     if processes.running(layout.record(member.name)) is not None:
         return None
     layout.record(member.name).unlink(missing_ok=True)
@@ -180,10 +195,13 @@ def _ensure_running(layout: Layout, member: Member) -> subprocess.Popen[bytes] |
     return processes.spawn(member.argv, layout.record(member.name), layout.log(member.name), environ)
 
 
-def _await(layout: Layout, member: Member, child: subprocess.Popen[bytes] | None, deadline: float) -> None:
+def _await(layout: Layout, member: Member, child: Child | None, deadline: float) -> None:
     trouble = "not asked yet"
     while time.monotonic() < deadline:
-        if child is not None and child.poll() is not None:
+        if child is None:
+            # It ran before us, and may still fall with a member that was killed.
+            child = _ensure_running(layout, member)
+        elif child.poll() is not None:
             raise _failed(layout, member, f"ended with exit code {child.returncode}")
         trouble = ailment(member, layout.pki)
         if not trouble:
