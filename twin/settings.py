@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from twin.errors import TwinError
+
 ROOT = Path(__file__).resolve().parent.parent
 """The checkout."""
 
@@ -44,12 +46,19 @@ class TwinSettings:
         """The settings of the twin `name`.
 
         BASTIDE_HOME (default `.bastide` in the checkout), BASTIDE_CACHE (default `bastide` in the user's
-        cache folder) and BASTIDE_PORT (default 0: free ones) override.
+        cache folder) and BASTIDE_PORT (default 0: free ones) override. Raises `TwinError` for no number.
         """
         user_cache = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         return cls(
             name=name,
             home=Path(environ.get("BASTIDE_HOME") or ROOT / ".bastide").resolve() / name,
             cache=Path(environ.get("BASTIDE_CACHE") or user_cache / "bastide").resolve(),
-            port=int(environ.get("BASTIDE_PORT") or 0),
+            port=_port(environ.get("BASTIDE_PORT") or "0"),
         )
+
+
+def _port(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError as error:
+        raise TwinError(f"BASTIDE_PORT={text}: not a number", "give the first of six free ports") from error
