@@ -11,7 +11,7 @@ from policies.registry import rules
 from policies.rule import Planned, Rule
 from tests.support.pages import STACKS, recorded
 from tests.support.plane import Plane
-from tests.support.recorder import Registered
+from tests.support.registrations import Registered
 from tests.support.small import path
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,9 +12,10 @@ import pulumi
 import pytest
 
 from components.model import FoundationOutputs, PlatformOutputs, TenantOutputs
-from tests.support import pages, recorder
+from tests.support import pages, registrations
 from tests.support.pages import run, values
-from tests.support.recorder import Recording
+from tests.support.registrations import Recording
+from twin.settings import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -89,14 +92,14 @@ def test_values_of_the_engine_are_checked_in_place_of_the_file(deployed: dict[st
 
 def test_nothing_is_registered_where_anything_is_wrong(deployed: dict[str, Any]) -> None:
     recordings: list[Recording] = []
-    real = recorder.Recording
+    real = registrations.Recording
 
     def kept() -> Recording:
         recordings.append(real())
         return recordings[-1]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(recorder, "Recording", kept)
+        patch.setattr(registrations, "Recording", kept)
         refused("twin.acme", {**deployed, "twin.platform": {}})
     assert [recording.resources for recording in recordings] == [[]]
 
@@ -107,3 +110,10 @@ def test_a_stack_needs_a_layer() -> None:
 
 def test_a_stack_without_a_file_is_refused(deployed: dict[str, Any]) -> None:
     assert "initech" in refused("twin.initech", deployed, {})
+
+
+def test_pages_need_no_provider_sdk() -> None:
+    """Their typed modules cost seconds: manifests are registered under the SDK's type tokens instead."""
+    code = "import sys, stacks.__main__; print([name for name in sys.modules if name.startswith('pulumi_')])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout.strip() == "[]"

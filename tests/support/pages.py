@@ -14,8 +14,8 @@ from components.commons.values import outputs as platform_outputs
 from components.model.loading import load_environment
 from components.nodes.values import outputs as foundation_outputs
 from stacks import __main__ as program
-from tests.support import recorder
-from tests.support.recorder import Recording
+from tests.support import registrations
+from tests.support.registrations import Recording
 from twin.settings import ROOT
 
 CONFIG = ROOT / "stacks" / "config"
@@ -46,7 +46,7 @@ def run(
         pulumi.runtime.set_all_config({f"bastide:{key}": json.dumps(value) for key, value in given.items()})
         program.main()
 
-    return recorder.record(main, stack, deployed() if references is None else references)
+    return registrations.record(main, stack, deployed() if references is None else references)
 
 
 @cache

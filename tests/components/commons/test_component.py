@@ -5,7 +5,7 @@ from __future__ import annotations
 from components.commons.args import CommonsArgs
 from components.commons.component import Commons
 from components.model.loading import EnvironmentModel
-from tests.support.recorder import Recording, record
+from tests.support.registrations import Recording, record
 
 API = "admissionregistration.k8s.io/v1"
 POLICY, BINDING = "ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"

@@ -11,7 +11,7 @@ from components.model import OpenStackPool
 from components.model.loading import EnvironmentModel
 from components.nodes.args import NodePoolsArgs
 from components.nodes.component import NodePools
-from tests.support.recorder import Recording, record
+from tests.support.registrations import Recording, record
 
 
 def pools(model: EnvironmentModel, **changes: Any) -> Recording:

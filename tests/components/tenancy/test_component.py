@@ -7,7 +7,7 @@ import pytest
 from components.model.loading import EnvironmentModel
 from components.tenancy.args import TenancyArgs
 from components.tenancy.component import Tenancy
-from tests.support.recorder import Recording, record
+from tests.support.registrations import Recording, record
 
 
 def tenancy(model: EnvironmentModel, protect: bool = False) -> Recording:
