@@ -30,7 +30,7 @@ class Release:
 
 
 def render(release: Release) -> list[dict[str, Any]]:
-    """The chart's objects, without hooks. Raises `ManifestError`, in plain words, where that cannot be."""
+    """The chart's objects, without hooks. Raises `ManifestError` where it is not to be had."""
     if not Path(release.chart).exists():
         raise ManifestError(
             f"chart {release.chart!r}: not a local folder or archive, and this stand-in fetches nothing; "
@@ -39,8 +39,8 @@ def render(release: Release) -> list[dict[str, Any]]:
     helm = shutil.which("helm")
     if helm is None:
         raise ManifestError(
-            f"chart {release.chart!r}: there is no `helm` on PATH to render it; install helm, or the official "
-            "provider"
+            f"chart {release.chart!r}: there is no `helm` on PATH to render it; install helm, or the "
+            "official provider"
         )
     with tempfile.TemporaryDirectory(prefix="bastide-chart-") as folder:
         values = Path(folder) / "values.json"
