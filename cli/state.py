@@ -27,7 +27,7 @@ class StateProblem:
     @property
     def mend(self) -> str:
         if self.backup is None:
-            return f"no sound backup was found: move {self.file} away and run `up` anew, which adopts what exists"
+            return f"no sound backup exists: move {self.file} away; the next `up` adopts what it finds"
         return f"cp '{self.backup}' '{self.file}', then `pulumi refresh` brings it up to date"
 
     def __str__(self) -> str:
