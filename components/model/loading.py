@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -71,6 +73,23 @@ def check_environment(config_dir: Path, env: str, override: Override | None = No
 
 
 def _examine(config_dir: Path, env: str, override: Override | None) -> tuple[Draft, list[ConfigProblem]]:
+    with _collector_paused():
+        return _examined(config_dir, env, override)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Reading makes many objects and no cycles; the collector's walks over them take half of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _examined(config_dir: Path, env: str, override: Override | None) -> tuple[Draft, list[ConfigProblem]]:
     documents = {layer: read(path) for layer, path in _files(config_dir, env).items()}
     if override:
         layer, values = override
