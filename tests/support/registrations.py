@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,13 +56,30 @@ class _Echo(pulumi.runtime.Mocks):
         raise AssertionError(f"no block calls functions: {args.token}")
 
 
+@contextmanager
+def _loop_of_thread() -> Iterator[None]:
+    """The event loop that the SDK's mocks want in each worker thread, closed when they are done."""
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    try:
+        yield
+    finally:
+        asyncio.set_event_loop(None)
+        loop.close()
+
+
 class _Monitor(mocks.MockMonitor):
     def __init__(self, recording: Recording, references: Mapping[str, Any]) -> None:
         super().__init__(_Echo(references))
         self.recording = recording
 
+    def ReadResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's own name)
+        with _loop_of_thread():
+            return super().ReadResource(request)
+
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's own name)
-        answer = super().RegisterResource(request)
+        with _loop_of_thread():
+            answer = super().RegisterResource(request)
         if request.type != "pulumi:pulumi:Stack":
             self.recording.resources.append(
                 Registered(
