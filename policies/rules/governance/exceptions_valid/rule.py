@@ -5,6 +5,7 @@ It judges the entries of exceptions.yaml, each as `kind: Exception` with `today`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import Any
@@ -13,6 +14,10 @@ from policies.rule import Object, Rule
 
 KEYS = ("rule", "kinds", "namespace", "name", "owner", "reason", "expires")
 LONGEST = timedelta(days=366)
+# These go into CEL expressions: nothing that could end a string there.
+_KIND = re.compile(r"[A-Za-z0-9]+")
+_NAMESPACE = re.compile(r"[a-z0-9-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.:-]*\*?")
 
 
 def check(obj: Object) -> Iterator[str]:
@@ -26,17 +31,21 @@ def check(obj: Object) -> Iterator[str]:
     if entry.get("rule") not in known:
         yield f"rule: {entry.get('rule')!r} is no rule"
     kinds = entry.get("kinds")
-    if not isinstance(kinds, list) or not kinds or not all(isinstance(kind, str) and kind for kind in kinds):
+    if not isinstance(kinds, list) or not kinds or not all(_is(_KIND, kind) for kind in kinds):
         yield "kinds: must list kinds, e.g. [Deployment, ReplicaSet, Pod]"
-    if not isinstance(entry.get("namespace", ""), str):
-        yield "namespace: must be a text, or left out for kinds without one"
+    if not _is(_NAMESPACE, entry.get("namespace", "")):
+        yield "namespace: must be a namespace's name, or left out for kinds without one"
     yield from _texts(entry)
     yield from _expiry(entry.get("expires"), date.fromisoformat(obj["today"]))
 
 
+def _is(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
 def _texts(entry: dict[str, Any]) -> Iterator[str]:
     name, owner, reason = (entry.get(key) for key in ("name", "owner", "reason"))
-    if not isinstance(name, str) or "*" in name[:-1] or name in ("", "*"):
+    if not _is(_NAME, name):
         yield "name: must be an object's name, or its beginning and one * at the end"
     if not isinstance(owner, str) or "@" not in owner.strip("@"):
         yield "owner: must be an e-mail address"
