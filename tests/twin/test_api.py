@@ -51,7 +51,7 @@ def test_without_official_plug_ins_stand_ins_are_used_and_listed(
     assert install(settings, tools) == ["pulumi-language-python", "pulumi-resource-kubernetes"]
     assert (settings.bin / "pulumi").resolve() == tools.tools["pulumi"].path
     for plug in plugs():
-        wrapper = settings.bin / plug.program
+        wrapper = plug.place(settings)
         assert os.access(wrapper, os.X_OK)
         assert f"-m {plug.module}" in wrapper.read_text()
 
@@ -68,7 +68,8 @@ def test_an_official_plug_in_is_used_wherever_it_is(
     }[where]
     official = program(folder / plug.program)
     assert install(settings, tools, str(tmp_path / "somewhere")) == ["pulumi-language-python"]
-    assert (settings.bin / plug.program).readlink() == official
+    assert plug.place(settings).readlink() == official
+    assert install(settings, tools, str(tmp_path / "somewhere")) == ["pulumi-language-python"]
 
 
 def test_a_stand_in_of_another_twin_is_not_taken_for_official(
@@ -76,8 +77,10 @@ def test_a_stand_in_of_another_twin_is_not_taken_for_official(
 ) -> None:
     other = TwinSettings(name="u", home=tmp_path / "home" / "u", cache=settings.cache)
     install(other, tools)
+    variables = {"PATH": str(other.bin), "PULUMI_HOME": str(other.home / "pulumi")}
     for plug in plugs():
-        assert official_plug(plug, settings, tools, {"PATH": str(other.bin)}) is None
+        assert plug.place(other).exists()
+        assert official_plug(plug, tools, variables) is None
 
 
 def test_an_official_plug_in_replaces_the_stand_in_later(
