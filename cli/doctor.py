@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from cli import state
-from cli.environment import Target
+from cli.environment import Target, state_problems
 from components.cluster import ApiError, Cluster, UnreachableError
 from twin import api as twin
 from twin.settings import TwinSettings
@@ -93,11 +92,13 @@ def _tools(settings: TwinSettings) -> Iterator[Finding]:
 
 
 def _state(target: Target) -> Iterator[Finding]:
-    problems = state.problems(target.backend)
+    problems = state_problems(target)
     if not problems:
         yield Finding(what="state", state="ok", found=target.backend or "as Pulumi.yaml or the login says")
     for problem in problems:
-        yield Finding(what="state", state="fail", found=problem["found"], mend=problem["mend"])
+        yield Finding(
+            what="state", state="fail", found=f"{problem.file}: {problem.problem}", mend=problem.mend
+        )
 
 
 def _api(target: Target) -> Finding:

@@ -132,11 +132,13 @@ def _take(outcome: Outcome, watch: Watch, event: automation.EngineEvent) -> None
         step = event.resource_pre_event.metadata
         name = step.urn.rsplit("::", 1)[-1]
         if step.op not in _UNCHANGED:
-            outcome.steps.append({"verb": str(step.op), "type": step.type, "name": name})
+            outcome.steps.append({"verb": step.op.value, "type": step.type, "name": name})
         outcome.resources += 1
-        watch(outcome.stack, f"{outcome.resources} resources, {step.op} {name}")
+        watch(outcome.stack, f"{outcome.resources} resources, {step.op.value} {name}")
     elif event.summary_event:
-        outcome.changes.update({str(k): int(v) for k, v in event.summary_event.resource_changes.items()})
+        outcome.changes.update(
+            {getattr(k, "value", k): int(v) for k, v in event.summary_event.resource_changes.items()}
+        )
     elif event.policy_event and event.policy_event.enforcement_level == "mandatory":
         outcome.violations.append(_plain(event.policy_event.message))
     elif event.diagnostic_event and event.diagnostic_event.severity == "error":

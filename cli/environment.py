@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cli.state import StateProblem, inspect_state
 from components.cluster import Cluster
 from components.model.loading import EnvironmentModel, load_environment
 from twin import api as twin
 from twin.settings import ROOT, TwinSettings
 
+PROJECT = "bastide"
 CONFIG = ROOT / "stacks" / "config"
 PACK = ROOT / "policies" / "packs" / "charter"
 
@@ -49,6 +51,11 @@ class Target:
         """Where the engine keeps its state, as a URL; empty: as Pulumi.yaml or the login says."""
         return self.variables.get("PULUMI_BACKEND_URL", "")
 
+    @property
+    def stacks(self) -> list[str]:
+        """All stacks, in the order of deployment."""
+        return [name for stage in self.stages() for name in stage]
+
     def stack(self, layer: str) -> str:
         return f"{self.name}.{layer}"
 
@@ -71,6 +78,14 @@ def open_environment(name: str, config: Path = CONFIG) -> Target:
     settings = TwinSettings.of(name)
     variables = {**os.environ, **twin.environment(settings)}
     return Target(name=name, model=model, variables=variables, twin=settings)
+
+
+def state_problems(target: Target) -> list[StateProblem]:
+    """What is damaged in the environment's state, where that is kept in files of this machine."""
+    folder = target.backend.removeprefix("file://")
+    if folder == target.backend:
+        return []
+    return [problem for name in target.stacks for problem in inspect_state(Path(folder), PROJECT, name)]
 
 
 def exports(target: Target) -> dict[str, str]:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cli import console as show
-from cli import drills, engine, state
+from cli import drills, engine
 from cli.console import Steps
 from cli.engine import Operation, Outcome
-from cli.environment import Target
+from cli.environment import Target, state_problems
 from cli.outcome import CliError, Exit
 from components.drill import Record
 from components.model.outputs import FoundationOutputs
@@ -79,7 +79,9 @@ def raise_twin(target: Target, steps: Steps) -> None:
 
 def operate(target: Target, steps: Steps, operation: Operation, stages: list[list[str]]) -> list[Outcome]:
     """Run an operation stage by stage, one line a stage. A damaged state is refused first."""
-    state.refuse_damage(target.backend)
+    if damaged := state_problems(target):
+        text = "\n".join(f"{each.file}: {each.problem}" for each in damaged)
+        raise CliError(Exit.UPDATE, text, "; ".join(each.mend for each in damaged))
     outcomes: list[Outcome] = []
     for stage in stages:
         with steps.step(" ".join(stage)) as step:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from cli import engine, state
-from cli.environment import Target
+from cli import engine
+from cli.environment import Target, state_problems
 from cli.outcome import Exit
 from components.cluster import ApiError, Cluster, UnreachableError
 from twin import api as twin
@@ -24,7 +24,9 @@ def status(target: Target, *, drift: bool) -> dict[str, Any]:
     except (OSError, ValueError, UnreachableError, ApiError) as error:
         report |= {"cluster": {"reachable": False, "error": str(error)}, "exit": int(Exit.UNREACHABLE)}
         return report
-    report["state_problems"] = state.problems(target.backend)
+    report["state_problems"] = [
+        {"found": f"{each.file}: {each.problem}", "mend": each.mend} for each in state_problems(target)
+    ]
     report["stacks"] = _stacks(target, drift=drift)
     if any(stack["exit"] for stack in report["stacks"]):
         report["exit"] = max(stack["exit"] for stack in report["stacks"])
@@ -68,7 +70,7 @@ def _held(namespace: dict[str, Any]) -> dict[str, Any]:
 
 
 def _stacks(target: Target, *, drift: bool) -> list[dict[str, Any]]:
-    names = [name for stage in target.stages() for name in stage]
+    names = target.stacks
     if not drift:
         return [{"stack": name, "drift": [], "exit": 0} for name in names]
     outcomes = engine.run(target, [names], "drift", lambda *_: None)
