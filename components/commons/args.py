@@ -12,7 +12,10 @@ __all__ = ["CommonsArgs", "PlatformOutputs"]
 
 @dataclass(frozen=True, kw_only=True)
 class CommonsArgs:
-    """`admission` holds admission policies and their bindings; `protect` forbids to delete the namespace."""
+    """`admission` holds admission policies and their bindings.
+
+    `protect` forbids to delete the platform's namespace and what guards it.
+    """
 
     environment: str
     platform: Platform

@@ -50,7 +50,7 @@ class Commons(Block):
             cost_center=settings.cost_center,
         )
         home = self.add([values.home(labels, settings.owner)], protect=args.protect)
-        self.add(values.guards(labels, settings.system_quota), depends_on=home)
+        self.add(values.guards(labels, settings.system_quota), depends_on=home, protect=args.protect)
         self.add(values.classes(args.platform, labels))
         self.add(values.access(labels, settings.administrators, settings.auditors))
         self._admit(args.admission)

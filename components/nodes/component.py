@@ -46,8 +46,13 @@ class NodePools(Block):
         self.add(values.device_class(wanted, labels) for wanted in foundation.device_classes)
         for pool in foundation.pools:
             if isinstance(pool, SimulatedPool):
-                # A machine's capacity cannot be changed in place: kubelet, or here the twin, owns it.
-                nodes = self.add(values.nodes(pool, foundation, labels), replace_on_changes=["status"])
+                # A machine's capacity cannot be changed in place: kubelet, or here the twin, owns it. The new
+                # machine has the old one's name, so the old one goes first.
+                nodes = self.add(
+                    values.nodes(pool, foundation, labels),
+                    replace_on_changes=["status"],
+                    delete_before_replace=True,
+                )
                 self.add(values.slices(pool, foundation, labels), depends_on=nodes)
             else:
                 pulumi.warn(f"pool {pool.id} of kind {pool.kind} is declared; no machine is made for it yet")

@@ -13,7 +13,7 @@ __all__ = ["TenancyArgs", "TenantOutputs"]
 class TenancyArgs:
     """`device_classes` are all of the foundation: each is bounded, granted or not.
 
-    `protect` forbids to delete the tenant's namespaces.
+    `protect` forbids to delete the tenant's namespaces and what guards them.
     """
 
     environment: str

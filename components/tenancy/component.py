@@ -48,10 +48,15 @@ class Tenancy(Block):
 
     def __init__(self, name: str, args: TenancyArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
-        environment, tenant = args.environment, args.tenant
+        environment, tenant, protect = args.environment, args.tenant, args.protect
         for entry in tenant.namespaces:
-            home = self.add([values.namespace_of(environment, tenant, entry)], protect=args.protect)
-            self.add(values.guards(environment, tenant, entry, args.device_classes), depends_on=home)
-            self.add(values.access(environment, tenant, entry), depends_on=home)
+            home = self.add([values.namespace_of(environment, tenant, entry)], protect=protect)
+            inside = [
+                *values.guards(environment, tenant, entry, args.device_classes),
+                *values.access(environment, tenant, entry),
+            ]
+            # The engine deletes what is inside first: unprotected, the fences would fall before the
+            # namespace is refused.
+            self.add(inside, depends_on=home, protect=protect)
         self.outputs = values.outputs(tenant)
         self.finish(self.outputs.dump())

@@ -166,10 +166,11 @@ def access(environment: str, tenant: Tenant, entry: TenantNamespace) -> list[Man
     }
     made = [account]
     for named, rules in ROLE_RULES.items():
-        made.append(role(named, labels, rules, name))
-        holders = subjects(tenant, entry, named)
-        if holders:
-            made.append(binding(named, labels, holders, name))
+        # A role that nobody holds keeps its binding: rights are withdrawn in place, never by a deletion.
+        made += [
+            role(named, labels, rules, name),
+            binding(named, labels, subjects(tenant, entry, named), name),
+        ]
     return made
 
 

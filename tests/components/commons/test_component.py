@@ -42,9 +42,15 @@ def test_guards_follow_the_namespace(model: EnvironmentModel) -> None:
     assert all("namespace/bastide-system" in found.after for found in inside)
 
 
-def test_the_namespace_is_protected_where_asked(model: EnvironmentModel) -> None:
-    protected = [found.name for found in commons(model, protect=True).resources if found.protect]
-    assert protected == ["namespace/bastide-system"]
+def test_the_namespace_and_its_guards_are_protected_where_asked(model: EnvironmentModel) -> None:
+    protected = {found.name for found in commons(model, protect=True).resources if found.protect}
+    assert protected == {
+        "namespace/bastide-system",
+        "resourcequota/bastide-system/quota",
+        "limitrange/bastide-system/limits",
+        "networkpolicy/bastide-system/default-deny",
+        "networkpolicy/bastide-system/allow-dns",
+    }
     assert not [found for found in commons(model).resources if found.protect]
 
 

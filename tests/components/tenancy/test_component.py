@@ -29,10 +29,10 @@ def test_guards_follow_their_namespace(model: EnvironmentModel) -> None:
 
 
 @pytest.mark.parametrize("protect", [True, False])
-def test_namespaces_alone_are_protected_where_asked(model: EnvironmentModel, protect: bool) -> None:
-    recording = tenancy(model, protect)
-    protected = {found.name for found in recording.resources if found.protect}
-    assert protected == ({found.name for found in recording.kind("Namespace")} if protect else set())
+def test_all_of_a_namespace_is_protected_where_asked(model: EnvironmentModel, protect: bool) -> None:
+    objects = [found for found in tenancy(model, protect).resources if found.parent]
+    assert len(objects) > 40
+    assert {found.protect for found in objects if found.type.startswith("kubernetes:")} == {protect}
 
 
 def test_outputs_are_registered(model: EnvironmentModel) -> None:
