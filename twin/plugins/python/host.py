@@ -10,7 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import grpc
 from google.protobuf import empty_pb2, json_format
@@ -41,7 +41,7 @@ def _interpreter(info: lang.ProgramInfo, context: grpc.ServicerContext) -> Inter
 
 
 class Host(language_pb2_grpc.LanguageRuntimeServicer):
-    """Answers every call of the engine; those that generate code or packages are left unimplemented."""
+    """Answers every call of the engine; those that generate code or packages are refused."""
 
     def __init__(self, engine: str, version: str, children: Children) -> None:
         self._engine = engine
@@ -171,6 +171,36 @@ class Host(language_pb2_grpc.LanguageRuntimeServicer):
     def Cancel(self, request: empty_pb2.Empty, context: grpc.ServicerContext) -> empty_pb2.Empty:
         self._children.stop_all()
         return empty_pb2.Empty()
+
+    def Pack(self, request: lang.PackRequest, context: grpc.ServicerContext) -> lang.PackResponse:
+        return _refused("pulumi package pack", context)
+
+    def Link(self, request: lang.LinkRequest, context: grpc.ServicerContext) -> lang.LinkResponse:
+        return _refused("linking of local packages", context)
+
+    def GenerateProgram(
+        self, request: lang.GenerateProgramRequest, context: grpc.ServicerContext
+    ) -> lang.GenerateProgramResponse:
+        return _refused("generation of a program", context)
+
+    def GenerateProject(
+        self, request: lang.GenerateProjectRequest, context: grpc.ServicerContext
+    ) -> lang.GenerateProjectResponse:
+        return _refused("generation of a project", context)
+
+    def GeneratePackage(
+        self, request: lang.GeneratePackageRequest, context: grpc.ServicerContext
+    ) -> lang.GeneratePackageResponse:
+        return _refused("generation of an SDK", context)
+
+
+def _refused(what: str, context: grpc.ServicerContext) -> NoReturn:
+    """End a call that this stand-in does not serve."""
+    context.abort(
+        grpc.StatusCode.UNIMPLEMENTED,
+        f"{what} needs the official Python language host: install Pulumi from https://www.pulumi.com/docs/install",
+    )
+    raise AssertionError("abort returned")
 
 
 def _response(code: int) -> lang.RunResponse:
