@@ -24,7 +24,8 @@ from components.cluster import ApiError, Cluster
 from twin.controlplane.lifecycle import reset_plane, start_plane
 from twin.settings import ROOT, TwinSettings
 from twin.toolchain.model import Toolchain
-from twin.toolchain.resolve import resolve_toolchain
+from twin.toolchain.resolve import find_tools
+from twin.toolchain.tools import TOOLS
 
 NAME = "tests"
 _FOLDER = "bastide_plane_folder"
@@ -99,8 +100,13 @@ def _guard(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="session")
 def toolchain() -> Toolchain:
-    """The tools of this machine: cached, or those of the folder that BASTIDE_TOOLS names."""
-    return resolve_toolchain(TwinSettings.of(NAME))
+    """The tools of this machine: a test run neither fetches nor builds them."""
+    settings = TwinSettings.of(NAME)
+    found = find_tools(settings)
+    missing = [tool.name for tool in TOOLS if tool.name not in found]
+    if missing:
+        pytest.fail(f"no {', '.join(missing)} on this machine: `make up` gets them, or set BASTIDE_TOOLS")
+    return Toolchain(found)
 
 
 @pytest.fixture(scope="session")

@@ -7,10 +7,15 @@ import http.client
 import json
 import ssl
 import time
+import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from components.cluster import ApiError, Cluster, Identity
 from tests.support.plane import Plane
@@ -167,3 +172,48 @@ def wait_for_audit(log: Path, namespace: str, resource: str) -> dict[str, Any]:
                 return event
         time.sleep(0.2)
     raise AssertionError(f"no audit event on {resource} in {namespace} within 20 seconds")
+
+
+def test_an_approved_signing_request_gives_a_certificate_that_the_server_believes(
+    plane: Plane, tmp_path: Path
+) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "auditors"),
+            x509.NameAttribute(NameOID.COMMON_NAME, "jo"),
+        ]
+    )
+    request = x509.CertificateSigningRequestBuilder().subject_name(subject).sign(key, hashes.SHA256())
+    spec = {
+        "request": base64.b64encode(request.public_bytes(serialization.Encoding.PEM)).decode(),
+        "signerName": "kubernetes.io/kube-apiserver-client",
+        "usages": ["client auth"],
+        "expirationSeconds": 3600,
+    }
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    path = f"/apis/certificates.k8s.io/v1/certificatesigningrequests/{name}"
+    document = {
+        "apiVersion": "certificates.k8s.io/v1",
+        "kind": "CertificateSigningRequest",
+        "metadata": {"name": name},
+        "spec": spec,
+    }
+    with plane.cluster() as cluster:
+        made = cluster.request("POST", path.rpartition("/")[0], document)
+        made["status"]["conditions"] = [{"type": "Approved", "status": "True", "reason": "Test"}]
+        cluster.request("PUT", f"{path}/approval", made)
+        deadline = time.monotonic() + 30
+        while not (signed := cluster.get(path)["status"].get("certificate")) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        cluster.request("DELETE", path)
+    assert signed, "the signer did not sign within 30 seconds"
+    pem = tmp_path / "jo.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pem.write_bytes(private + base64.b64decode(signed))
+    context = ssl.create_default_context(cafile=str(Layout(plane.settings.home).pki.certificate("ca")))
+    context.load_cert_chain(pem)
+    assert ask(plane, context, "/version") == 200, "known, and allowed what everybody known is"
+    assert ask(plane, context, "/api/v1/nodes") == 403, "known, but granted nothing"
