@@ -204,6 +204,21 @@ def test_an_exception_excuses_in_both_forms_until_it_expires(
             assert bool(judge.refusal(named)) is denied
 
 
+def test_the_largest_objects_are_within_the_budget_of_cel(plane: Plane) -> None:
+    rule = next(rule for rule in ADMITTED if rule.id == "no-secret-literals")
+    prose = "a task-list of ghosts: https://models.example:8443/v1 hf_ xox AKIA .eyJ glpat- PRIVATE KEY\n"
+    large = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "large"}, "data": {}}
+    one_value = {**large, "data": {"text": prose * (1_000_000 // len(prose))}}
+    many_values = {**large, "data": {f"key-{index}": prose[:80] for index in range(8000)}}
+    with court(plane, rule) as judge:
+        judge.await_effect(
+            next(c["object"] for c in cases(rule)["denied"] if c["object"]["kind"] == "ConfigMap")
+        )
+        for manifest in (one_value, many_values):
+            assert Charter(rules=[rule]).object(rule, "kubernetes:core/v1:ConfigMap", manifest) == []
+            assert judge.refusal(manifest) == ""
+
+
 def test_an_object_on_its_way_out_can_go(plane: Plane) -> None:
     """Its finalizers are taken away by updates, which a later policy must not refuse."""
     rule = next(rule for rule in ADMITTED if rule.id == "no-secret-literals")

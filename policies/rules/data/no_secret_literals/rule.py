@@ -16,12 +16,20 @@ from policies.unknown import known
 NAME = re.compile(
     r"(?i)(^|[_.-])(passwd|password|secret|token|credentials?|(api|access|private|secret)[_.-]?key)$"
 )
-VALUE = re.compile(
-    r"-----BEGIN [A-Z ]*PRIVATE KEY-----|\bAKIA[0-9A-Z]{16}\b|\bgh[opsu]_[0-9A-Za-z]{36}"
-    r"|\bglpat-[0-9A-Za-z_-]{20}"
-    r"|\bsk-[0-9A-Za-z_-]{20}|\bhf_[0-9A-Za-z]{30}|\bxox[abprs]-[0-9A-Za-z-]{10}"
-    r"|\beyJ[0-9A-Za-z_-]+\.eyJ[0-9A-Za-z_-]+\.|://[^/\s:@]+:[^/\s:@]+@"
-)
+VALUES = [
+    re.compile(pattern, re.ASCII)
+    for pattern in (
+        r"PRIVATE KEY-----",
+        r"\bAKIA[0-9A-Z]{16}\b",
+        r"\bgh[opsu]_[0-9A-Za-z]{36}",
+        r"\bglpat-[0-9A-Za-z_-]{20}",
+        r"\bsk-[0-9A-Za-z_-]{20}",
+        r"\bhf_[0-9A-Za-z]{30}",
+        r"\bxox[abprs]-[0-9A-Za-z-]{10}",
+        r"\beyJ[\w-]+\.eyJ[\w-]+\.",
+        r"://[^/\s:@]+:[^/\s:@]+@",
+    )
+]
 _REFERENCE = re.compile(r"^\$\([A-Za-z_][A-Za-z0-9_]*\)$")
 
 
@@ -41,7 +49,7 @@ def check(obj: Object) -> Iterator[str]:
 def _credential(name: str, value: Any) -> bool:
     if not known(value) or not value or _REFERENCE.search(value):
         return False
-    return bool(NAME.search(name) or VALUE.search(value))
+    return bool(NAME.search(name)) or any(pattern.search(value) for pattern in VALUES)
 
 
 RULE = Rule(
