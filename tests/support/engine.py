@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import base64
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -26,14 +26,18 @@ import pytest
 import yaml
 
 from tests.support.project import Project, Result, Running, Step, eventually
+from twin.toolchain.model import Toolchain
 
-__all__ = ["Engine", "Project", "Result", "Running", "Step", "encodings", "eventually", "pulumi_binary"]
+__all__ = ["Engine", "Project", "Result", "Running", "Step", "encodings", "eventually"]
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSPHRASE = "correct horse"
 _PLUGINS = {
-    "language-python-v3.250.0": ("pulumi-language-python", "-m twin.plugins.python"),
-    "resource-kubernetes-v4.34.2": ("pulumi-resource-kubernetes", "-m twin.plugins.kubernetes"),
+    f"language-python-v{version('pulumi')}": ("pulumi-language-python", "-m twin.plugins.python"),
+    f"resource-kubernetes-v{version('pulumi-kubernetes')}": (
+        "pulumi-resource-kubernetes",
+        "-m twin.plugins.kubernetes",
+    ),
     "resource-lab-v1.0.0": ("pulumi-resource-lab", f"{ROOT}/tests/support/labprovider.py"),
 }
 
@@ -41,8 +45,9 @@ _PLUGINS = {
 class Engine:
     """Makes projects below a folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, pulumi: Path) -> None:
         self._folder = folder
+        self._pulumi = pulumi
         self._projects: list[Project] = []
 
     def project(
@@ -65,7 +70,7 @@ class Engine:
         runtime = {"name": "python", "options": dict(options or {})}
         about = {"name": "bench", "runtime": runtime, "backend": {"url": f"file://{root / 'state'}"}}
         (root / "Pulumi.yaml").write_text(yaml.safe_dump({**about, **(settings or {})}))
-        project = Project(root=root, environ=_environ(root, self._home()) | dict(environ or {}))
+        project = Project(root=root, environ=_environ(root, self._home(), self._pulumi) | dict(environ or {}))
         self._projects.append(project)
         project.program(program)
         project.init(stack)
@@ -91,12 +96,10 @@ class Engine:
         return home
 
 
-def _environ(root: Path, home: Path) -> dict[str, str]:
+def _environ(root: Path, home: Path, pulumi: Path) -> dict[str, str]:
     kept = {key: os.environ[key] for key in ("HOME", "LANG", "TMPDIR") if key in os.environ}
     return kept | {
-        "PATH": os.pathsep.join(
-            (str(pulumi_binary().parent), str(Path(sys.executable).parent), "/usr/bin:/bin")
-        ),
+        "PATH": os.pathsep.join((str(pulumi.parent), str(Path(sys.executable).parent), "/usr/bin:/bin")),
         "PULUMI_HOME": str(home),
         "PULUMI_CONFIG_PASSPHRASE": PASSPHRASE,
         "PULUMI_SKIP_UPDATE_CHECK": "true",
@@ -106,14 +109,6 @@ def _environ(root: Path, home: Path) -> dict[str, str]:
         "NO_COLOR": "1",
         "LAB": str(root / "lab"),
     }
-
-
-def pulumi_binary() -> Path:
-    """The engine: from BASTIDE_TOOLS, else from PATH."""
-    path = os.pathsep.join((os.environ.get("BASTIDE_TOOLS", ""), os.environ.get("PATH", "")))
-    found = shutil.which("pulumi", path=path)
-    assert found, "no pulumi in BASTIDE_TOOLS or on PATH: run `make up` once, it builds the toolchain"
-    return Path(found)
 
 
 def encodings(secret: str) -> list[str]:
@@ -126,8 +121,8 @@ def encodings(secret: str) -> list[str]:
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
+def engine(tmp_path: Path, toolchain: Toolchain) -> Iterator[Engine]:
     """Makes projects for the real engine; all their processes are killed at the end of the test."""
-    made = Engine(tmp_path)
+    made = Engine(tmp_path, toolchain.programs["pulumi"])
     yield made
     made.close()
