@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from cli.environment import Target, state_problems
-from components.cluster import ApiError, Cluster, UnreachableError
+from components.cluster import ApiError, UnreachableError
 from twin import api as twin
 from twin.settings import TwinSettings
 
@@ -103,9 +103,9 @@ def _state(target: Target) -> Iterator[Finding]:
 
 def _api(target: Target) -> Finding:
     try:
-        with Cluster(target.kubeconfig, target.context, timeout=5) as cluster:
+        with target.cluster(timeout=5) as cluster:
             version = cluster.get("/version")["gitVersion"]
-    except (OSError, ValueError, UnreachableError, ApiError) as error:
+    except (UnreachableError, ApiError) as error:
         mend = f"bastide up {target.name}" if target.twin else "check KUBECONFIG and the context it names"
         return Finding(what="cluster", state="warn", found=str(error), mend=mend)
     return Finding(what="cluster", state="ok", found=f"{version} answers as {target.context}")

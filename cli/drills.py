@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from cli import engine
 from cli.environment import Target
@@ -21,15 +21,20 @@ from components.nodes.drills import drills as nodes_drills
 from components.tenancy.drills import drills as tenancy_drills
 
 T = TypeVar("T", bound=Outputs)
+Told: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""Raw outputs by stack."""
 PARALLEL = 4
 RECORDS = "drills.json"
 
 
-def collect(target: Target, only: str = "") -> list[Drill]:
-    """The drills of every block that is deployed. Raises `CliError` where there is nothing to drill."""
-    foundation = outputs(target, "foundation", FoundationOutputs)
-    platform = outputs(target, "platform", PlatformOutputs)
-    tenants = [outputs(target, tenant, TenantOutputs) for tenant in target.model.tenants]
+def collect(target: Target, known: Told, only: str = "") -> list[Drill]:
+    """The drills of every block that is deployed. Raises `CliError` where there is nothing to drill.
+
+    `known` holds outputs that an `up` has just told; those of other stacks are asked for.
+    """
+    foundation = outputs(target, known, "foundation", FoundationOutputs)
+    platform = outputs(target, known, "platform", PlatformOutputs)
+    tenants = [outputs(target, known, tenant, TenantOutputs) for tenant in target.model.tenants]
     found = [
         *nodes_drills(target.model.foundation, foundation, tenants),
         *commons_drills(platform),
@@ -42,10 +47,10 @@ def collect(target: Target, only: str = "") -> list[Drill]:
     return chosen
 
 
-def outputs(target: Target, layer: str, kind: type[T]) -> T:
+def outputs(target: Target, known: Told, layer: str, kind: type[T]) -> T:
     """The typed outputs of a deployed layer. Raises `CliError` where it is not deployed."""
     stack = target.stack(layer)
-    found = engine.export(target, stack)
+    found = known.get(stack) or engine.export(target, stack)
     key = layer if layer in ("foundation", "platform") else "tenant"
     if key not in found:
         raise CliError(Exit.UNREACHABLE, f"{stack} is not deployed", f"bastide up {target.name}")

@@ -8,11 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any, Literal, TypeAlias
 
 from pulumi import automation
-from pulumi.automation.errors import CommandError, ConcurrentUpdateError
+from pulumi.automation.errors import CommandError, ConcurrentUpdateError, StackNotFoundError
 
 from cli.environment import Target
 from cli.outcome import CliError, Exit
@@ -34,6 +34,7 @@ class Outcome:
     violations: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
     resources: int = 0
     seconds: float = 0.0
     code: Exit = Exit.OK
@@ -83,7 +84,8 @@ def run_one(target: Target, name: str, operation: Operation, watch: Watch) -> Ou
         stack = _select(target, name)
         on_event = partial(_take, outcome, watch)
         if operation == "up":
-            stack.up(on_event=on_event, color="never")
+            done = stack.up(on_event=on_event, color="never")
+            outcome.outputs = _values(done.outputs)
         elif operation == "destroy":
             stack.destroy(on_event=on_event, color="never")
         else:
@@ -100,25 +102,33 @@ def run_one(target: Target, name: str, operation: Operation, watch: Watch) -> Ou
 
 
 def _select(target: Target, name: str) -> automation.Stack:
-    options = automation.LocalWorkspaceOptions(
-        work_dir=str(ROOT), env_vars=dict(target.variables), pulumi_command=_command(target)
+    """The stack, created where it does not exist. Selecting first saves a call of the engine each time."""
+    root = str(target.twin.home) if target.twin else None
+    workspace = automation.LocalWorkspace(
+        work_dir=str(ROOT), env_vars=dict(target.variables), pulumi_command=_command(root)
     )
-    return automation.create_or_select_stack(stack_name=name, work_dir=str(ROOT), opts=options)
+    try:
+        return automation.Stack.select(name, workspace)
+    except StackNotFoundError:
+        return automation.Stack.create(name, workspace)
 
 
-def _command(target: Target) -> automation.PulumiCommand:
-    """The engine of the target's PATH, which may differ from this process's own."""
-    if target.twin is None:
-        return automation.PulumiCommand()
-    return automation.PulumiCommand(root=str(target.twin.home))
+@cache
+def _command(root: str | None) -> automation.PulumiCommand:
+    """The engine below `root`, else that of PATH; its version is asked once."""
+    return automation.PulumiCommand(root=root)
 
 
 def export(target: Target, name: str) -> Mapping[str, Any]:
     """The outputs of a stack, secrets masked; empty where it was never deployed."""
     try:
-        return {key: output.value for key, output in _select(target, name).outputs().items()}
+        return _values(_select(target, name).outputs())
     except CommandError as error:
         raise CliError(Exit.UPDATE, _last_words(str(error))) from error
+
+
+def _values(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:
+    return {key: "[secret]" if output.secret else output.value for key, output in outputs.items()}
 
 
 def cancel(target: Target, name: str) -> None:

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lightkube.core.exceptions import ConfigError
+
 from cli.state import StateProblem, inspect_state
-from components.cluster import Cluster
+from components.cluster import Cluster, UnreachableError
 from components.model.loading import EnvironmentModel, load_environment
 from twin import api as twin
 from twin.settings import ROOT, TwinSettings
@@ -65,8 +67,12 @@ class Target:
         layers = [] if tenant else [["foundation"], ["platform"]]
         return [[self.stack(layer) for layer in stage] for stage in [*layers, tenants] if stage]
 
-    def cluster(self) -> Cluster:
-        return Cluster(self.kubeconfig, self.context)
+    def cluster(self, timeout: float = 30) -> Cluster:
+        """Its API server. Raises `UnreachableError` where the kubeconfig or the context is missing."""
+        try:
+            return Cluster(self.kubeconfig, self.context, timeout)
+        except (ConfigError, OSError, ValueError) as error:
+            raise UnreachableError(str(error)) from error
 
 
 def open_environment(name: str, config: Path = CONFIG) -> Target:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +36,11 @@ class Report:
             return failed[0]
         return Exit.OK if all(record.passed for record in self.drills) else Exit.DRILL
 
+    @property
+    def outputs(self) -> dict[str, Mapping[str, Any]]:
+        """What the stacks put out, by stack."""
+        return {outcome.stack: outcome.outputs for outcome in self.outcomes}
+
     def as_json(self) -> dict[str, Any]:
         changes: Counter[str] = sum((outcome.changes for outcome in self.outcomes), Counter())
         return {
@@ -58,7 +64,7 @@ def up(target: Target, steps: Steps, tenant: str | None) -> Report:
     report = Report(environment=target.name)
     report.outcomes = operate(target, steps, "up", target.stages(tenant))
     if report.code is Exit.OK:
-        report.drills = drill(target, steps)
+        report.drills = drill(target, steps, known=report.outputs)
     report.seconds = time.monotonic() - begun
     return report
 
@@ -96,10 +102,12 @@ def operate(target: Target, steps: Steps, operation: Operation, stages: list[lis
     return outcomes
 
 
-def drill(target: Target, steps: Steps, only: str = "") -> list[Record]:
-    """Run the drills; each failure is printed in full."""
+def drill(target: Target, steps: Steps, only: str = "", known: drills.Told | None = None) -> list[Record]:
+    """Run the drills; each failure is printed in full. `known` are outputs that need not be asked for."""
     with steps.step("drills") as step:
-        records = drills.run(target, drills.collect(target, only), lambda record: step.tell(record.id))
+        records = drills.run(
+            target, drills.collect(target, known or {}, only), lambda record: step.tell(record.id)
+        )
         failed = [record for record in records if not record.passed]
         step.note = f"{len(records) - len(failed)} of {len(records)} passed"
         step.state = "fail" if failed else "ok"
@@ -110,7 +118,7 @@ def drill(target: Target, steps: Steps, only: str = "") -> list[Record]:
 
 def summarize(target: Target, steps: Steps, report: Report) -> None:
     """The closing summary of `up`."""
-    foundation = drills.outputs(target, "foundation", FoundationOutputs)
+    foundation = drills.outputs(target, report.outputs, "foundation", FoundationOutputs)
     objects = sum(outcome.resources for outcome in report.outcomes)
     rows: dict[str, object] = {
         "nodes": foundation.nodes,

@@ -21,7 +21,7 @@ def status(target: Target, *, drift: bool) -> dict[str, Any]:
     try:
         with target.cluster() as cluster:
             report["cluster"] = _cluster(cluster)
-    except (OSError, ValueError, UnreachableError, ApiError) as error:
+    except (UnreachableError, ApiError) as error:
         report |= {"cluster": {"reachable": False, "error": str(error)}, "exit": int(Exit.UNREACHABLE)}
         return report
     report["state_problems"] = [

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
+from typer.testing import CliRunner
 
 from cli.main import app
 from cli.outcome import Exit
 from tests.support.command import ROOT, bastide
+from tests.support.configs import BadCase, bad_cases
 
 REFERENCE = (ROOT / "docs" / "reference" / "cli.md").read_text()
-BAD = sorted((ROOT / "tests" / "model" / "bad").iterdir())
 
 
 @pytest.fixture
@@ -41,17 +43,26 @@ def test_check_accepts_the_twin() -> None:
     assert "valid" in done.out
 
 
-@pytest.mark.parametrize("case", BAD, ids=lambda path: path.name)
-def test_check_refuses_every_bad_file(case: Path) -> None:
-    done = bastide("check", "twin", "--config", case, "--json")
-    assert done.code == Exit.CONFIG, done.text
-    assert done.json["problems"]
-    for problem in done.json["problems"]:
+@pytest.mark.parametrize("case", bad_cases(), ids=lambda case: case.name)
+def test_check_refuses_every_bad_file(case: BadCase, tmp_path: Path) -> None:
+    case.write(tmp_path)
+    done = CliRunner().invoke(app, ["check", "site", "--config", str(tmp_path), "--json"])
+    assert done.exit_code == Exit.CONFIG, done.output
+    problems = json.loads(done.stdout)["problems"]
+    assert problems
+    for problem in problems:
         assert all(problem[key] for key in ("file", "path", "value", "rule", "mend")), problem
 
 
+def test_bad_file_is_told_in_plain_words(tmp_path: Path) -> None:
+    bad_cases()[0].write(tmp_path)
+    done = bastide("check", "site", "--config", tmp_path)
+    assert done.code == Exit.CONFIG, done.text
+    assert "Traceback" not in done.text
+
+
 def test_there_are_bad_files() -> None:
-    assert len(BAD) >= 40
+    assert len(bad_cases()) >= 40
 
 
 def test_unknown_environment_is_named_with_the_known_ones() -> None:
