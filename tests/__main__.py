@@ -11,6 +11,9 @@ import sys
 import time
 from pathlib import Path
 
+from twin import api
+from twin.settings import TwinSettings
+
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 STATIC = {
@@ -34,8 +37,7 @@ def main() -> int:
     good = all(verdicts)
     if "--only-static" in sys.argv:
         return 0 if good else 1
-    if not run("toolchain", ["python", "-m", "twin.toolchain"]):
-        return 1
+    api.resolve_toolchain(TwinSettings.of("tests"), api.Lines())
     workers = os.environ.get("BASTIDE_TEST_WORKERS", str(os.cpu_count() or 2))
     tests = run("tests", ["pytest", "-n", workers, "--dist", "loadgroup", *sys.argv[1:]])
     return 0 if good and tests else 1

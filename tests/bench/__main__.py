@@ -1,4 +1,4 @@
-"""`make bench`: figures as JSON on standard output and in `reports/bench.json`; progress on standard error."""
+"""`make bench`: figures as JSON on standard output and in `reports/bench.json`."""
 
 from __future__ import annotations
 

@@ -32,13 +32,13 @@ class Place:
         command = [str(BASTIDE), "env", "twin"]
         out = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, check=True)
         words = (shlex.split(line)[1].split("=", 1) for line in out.stdout.splitlines())
-        return {**self.variables, **{key: value for key, value in words}}
+        return {**self.variables, **dict(words)}
 
 
 def cold_start(place: Place) -> Figure:
     figure = Figure(
         name="cold_start",
-        what="control plane from nothing (certificates, five members) to healthy, by `bastide twin twin start`",
+        what="`bastide twin twin start` from nothing: certificates, five members, until all are well",
         peer_is="floor: the same etcd and kube-apiserver alone, from their start to readiness",
     )
     variables = {**place.variables, "BASTIDE_HOME": str(place.folder / "cold")}

@@ -75,7 +75,7 @@ def project(
 
 
 def manifests(tenant_id: str) -> list[Manifest]:
-    """What the tenancy block makes of the tenant globex, under another id: each namespace before its objects."""
+    """What the tenancy block makes of the tenant globex, under another id."""
     tenant = load_environment(CONFIG, "twin").tenants["globex"].model_copy(update={"id": tenant_id})
     out: list[Manifest] = []
     for entry in tenant.namespaces:
