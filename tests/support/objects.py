@@ -66,7 +66,8 @@ _PROGRAM = """
             made[entry["name"]] = pulumi.ProviderResource("kubernetes", entry["name"], inputs, opts)
             continue
         factory = Group if entry["component"] else Thing
-        made[entry["name"]] = factory(token, entry["name"], value(manifest), opts)
+        outputs = {entry["export"]: None} if entry["export"] else {}
+        made[entry["name"]] = factory(token, entry["name"], {**outputs, **value(manifest)}, opts)
         if entry["export"]:
             pulumi.export(entry["name"], getattr(made[entry["name"]], entry["export"]))
 """

@@ -41,9 +41,9 @@ def test_secret_values_stay_secret(workspace: Workspace) -> None:
         ]
 
     workspace.write(*entries(SECRET))
-    shown = [project.up().ok().text]
+    shown = [project.up("--diff").ok().text]
     workspace.write(*entries(OTHER))
-    shown.append(project.preview("--diff", "--logtostderr", "-v=9").ok().text)
+    shown.append(project.preview("--diff", "--logtostderr", "-v=3").ok().text)
     shown.append(project.up("--diff").ok().text)
     shown.append(project.refresh("--diff").ok().text)
     assert project.up().ok().changes.get("same") == 4
