@@ -122,7 +122,7 @@ def synchronize(root: Path, uv: Path, environ: Mapping[str, str]) -> None:
     kept = {key: value for key, value in environ.items() if key != "VIRTUAL_ENV"}
     wanted = fingerprint(root)
     done = subprocess.run(
-        [str(uv), "sync", "--frozen", "--quiet", "--python", _base_python(), *offline],
+        [str(uv), "sync", "--frozen", "--quiet", "--compile-bytecode", "--python", _base_python(), *offline],
         cwd=root,
         env={**kept, "UV_PROJECT_ENVIRONMENT": ".venv", "UV_PYTHON_DOWNLOADS": "never"},
         check=False,
