@@ -67,6 +67,7 @@ class Bench:
         """An update that waits for the pod `held`."""
         running = self.project.start_up()
         eventually(lambda: running.process.poll() is not None or self.uid("pods/held"), "the pod", timeout=60)
+        assert self.uid("pods/held"), running.result().text
         return running
 
     def release(self) -> None:
@@ -119,6 +120,7 @@ def test_1_killed_in_mid_create_the_next_up_finishes(bench: Bench, victim: str) 
 def test_1_killed_api_server_the_next_up_finishes(engine: Engine, own_plane: Plane) -> None:
     start_plane(own_plane.settings, own_plane.toolchain.programs)
     bench = Bench(engine, own_plane, "default")
+    eventually(lambda: bench.get("serviceaccounts/default"), "the account that pods need", timeout=60)
     running = bench.start()
     uid = bench.uid("pods/held")
     (server,) = [member for member in plane_status(own_plane.settings) if member.name == "kube-apiserver"]
