@@ -37,9 +37,10 @@ def _watch_parent(gone: threading.Event) -> None:
 def main() -> None:
     """Serve until the engine is gone or asks us to stop."""
     gone = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: gone.set())
-    # An interrupt of the terminal reaches us too: the engine says what to do about it.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The engine runs us in a process group of our own, which Ctrl-C does not reach, and interrupts that
+    # group when it is done with us; it would wait five seconds for an answer.
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, lambda *_: gone.set())
     addresses = [argument for argument in sys.argv[1:] if ":" in argument and not argument.startswith("-")]
     server = grpc.server(
         ThreadPoolExecutor(max_workers=_THREADS),
