@@ -21,7 +21,7 @@ def _leaks(text: str) -> list[str]:
 
 
 def test_secret_values_stay_secret(workspace: Workspace) -> None:
-    """A Secret's `stringData` and `data`, a marked value elsewhere; written, changed, refreshed, read.
+    """A Secret's `stringData` and `data`, a marked value elsewhere; changed, refreshed, read.
 
     Not with `--logtostderr`: the engine then logs every property that it marshals, whatever the provider does.
     """
