@@ -23,7 +23,7 @@ def _leaks(text: str) -> list[str]:
 def test_secret_values_stay_secret(workspace: Workspace) -> None:
     """A Secret's `stringData` and `data`, a marked value elsewhere; changed, refreshed, read.
 
-    Not with `--logtostderr`: the engine then logs every property that it marshals, whatever the provider does.
+    Not with `--logtostderr`: the engine then logs every property that it marshals, whatever a provider does.
     """
     project = workspace.project
     make = workspace.object
