@@ -20,6 +20,7 @@ from twin.settings import ROOT
 
 Operation: TypeAlias = Literal["up", "preview", "drift", "destroy"]
 PARALLEL_STACKS = 2
+_STACK = "pulumi:pulumi:Stack"
 _UNCHANGED = frozenset({"same", "read", "refresh"})
 _COLOR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 
@@ -35,6 +36,7 @@ class Outcome:
     errors: list[str] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    outputs_changed: bool = False
     resources: int = 0
     seconds: float = 0.0
     code: Exit = Exit.OK
@@ -77,19 +79,20 @@ def run(target: Target, stages: Sequence[Sequence[str]], operation: Operation, w
 
 
 def run_one(target: Target, name: str, operation: Operation, watch: Watch) -> Outcome:
-    """Run `operation` on one stack; refusals and failures come back in the outcome."""
-    outcome = Outcome(stack=name, operation=operation)
+    """Run `operation` on one stack; refusals and failures come back in the outcome.
+
+    An update or a destroy is previewed first: rules over the whole stack and protected resources refuse
+    the plan before its first step, and a plan without changes needs no update.
+    """
     begun = time.monotonic()
+    outcome = Outcome(stack=name, operation=operation)
     try:
         stack = _select(target, name)
-        on_event = partial(_take, outcome, watch)
-        if operation == "up":
-            done = stack.up(on_event=on_event, color="never")
-            outcome.outputs = _values(done.outputs)
-        elif operation == "destroy":
-            stack.destroy(on_event=on_event, color="never")
-        else:
-            stack.preview(on_event=on_event, color="never", refresh=operation == "drift")
+        _plan(stack, operation, outcome, watch)
+        if operation in ("up", "destroy") and (outcome.changed or outcome.outputs_changed):
+            outcome = Outcome(stack=name, operation=operation)
+            change = stack.up if operation == "up" else stack.destroy
+            change(on_event=partial(_take, outcome, watch), color="never")
     except ConcurrentUpdateError as error:
         outcome.code = Exit.LOCKED
         outcome.errors.append(_lock_message(str(error)))
@@ -99,6 +102,14 @@ def run_one(target: Target, name: str, operation: Operation, watch: Watch) -> Ou
             outcome.errors.append(_last_words(str(error)))
     outcome.seconds = time.monotonic() - begun
     return outcome
+
+
+def _plan(stack: automation.Stack, operation: Operation, outcome: Outcome, watch: Watch) -> None:
+    on_event = partial(_take, outcome, watch)
+    if operation == "destroy":
+        stack.preview_destroy(on_event=on_event, color="never")
+    else:
+        stack.preview(on_event=on_event, color="never", refresh=operation == "drift")
 
 
 def _select(target: Target, name: str) -> automation.Stack:
@@ -145,6 +156,10 @@ def _take(outcome: Outcome, watch: Watch, event: automation.EngineEvent) -> None
             outcome.steps.append({"verb": step.op.value, "type": step.type, "name": name})
         outcome.resources += 1
         watch(outcome.stack, f"{outcome.resources} resources, {step.op.value} {name}")
+    elif event.res_outputs_event and event.res_outputs_event.metadata.type == _STACK:
+        step = event.res_outputs_event.metadata
+        outcome.outputs = (step.new.outputs if step.new else None) or {}
+        outcome.outputs_changed = outcome.outputs != ((step.old.outputs if step.old else None) or {})
     elif event.summary_event:
         outcome.changes.update(
             {getattr(k, "value", k): int(v) for k, v in event.summary_event.resource_changes.items()}
