@@ -143,8 +143,14 @@ def _values(outputs: Mapping[str, automation.OutputValue]) -> dict[str, Any]:
 
 
 def cancel(target: Target, name: str) -> None:
-    """Clear the lock that a killed operation left behind."""
-    _select(target, name).cancel()
+    """Clear what a killed operation left behind: its lock, and its record of creations under way.
+
+    What was created all the same is adopted by the next `up`: objects are applied, not created anew.
+    """
+    stack = _select(target, name)
+    stack.cancel()
+    if stack.export_stack().deployment.get("pending_operations"):
+        stack.refresh(clear_pending_creates=True, color="never")
 
 
 def _take(outcome: Outcome, watch: Watch, event: automation.EngineEvent) -> None:
