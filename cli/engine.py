@@ -149,7 +149,7 @@ def cancel(target: Target, name: str) -> None:
     """
     stack = _select(target, name)
     stack.cancel()
-    if stack.export_stack().deployment.get("pending_operations"):
+    if (stack.export_stack().deployment or {}).get("pending_operations"):
         stack.refresh(clear_pending_creates=True, color="never")
 
 
