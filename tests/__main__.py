@@ -39,7 +39,7 @@ def main() -> int:
         return 0 if good else 1
     api.resolve_toolchain(TwinSettings.of("tests"), api.Lines())
     workers = os.environ.get("BASTIDE_TEST_WORKERS", str(os.cpu_count() or 2))
-    tests = run("tests", ["pytest", "-n", workers, "--dist", "loadgroup", *sys.argv[1:]])
+    tests = run("tests", ["pytest", "-n", workers, *sys.argv[1:]])
     return 0 if good and tests else 1
 
 

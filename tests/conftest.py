@@ -2,4 +2,5 @@
 
 from __future__ import annotations
 
-pytest_plugins = ["tests.support.results", "tests.support.plane", "tests.support.engine"]
+PLUGINS = ("results", "schedule", "plane", "engine")
+pytest_plugins = [f"tests.support.{name}" for name in PLUGINS]

@@ -9,7 +9,7 @@ import pytest
 from components import naming
 from tests.e2e.conftest import Environment
 
-pytestmark = [pytest.mark.xdist_group("e2e"), pytest.mark.engine, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(1500)]
 TENANTS = ("acme", "globex")
 
 
