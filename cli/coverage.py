@@ -16,6 +16,7 @@ from policies.registry import rules
 from twin.settings import ROOT
 
 REQUIREMENTS = ROOT / "components" / "requirements.yaml"
+POLICY = "P"  # the ids of what is required of policies
 TESTS = ROOT / "reports" / "tests.json"
 
 
@@ -29,13 +30,14 @@ class Row:
     evidence: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
+    whole: bool = False
 
     @property
     def state(self) -> str:
-        """`shown`: all named evidence passed and nothing is left out; `partial`: some; `open`: none."""
+        """`shown`: realised as a whole and all named evidence passed; `partial`: some; `open`: none."""
         if not self.evidence:
             return "open"
-        return "partial" if self.missing or self.partial else "shown"
+        return "shown" if self.whole and not self.missing and not self.partial else "partial"
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -65,10 +67,13 @@ def coverage(evidence_folders: Iterable[Path], tests: Path = TESTS) -> dict[str,
             row = rows[cover.id]
             row.by.append(f"block:{block.block}")
             row.partial += [cover.partial] if cover.partial else []
+            row.whole |= not cover.partial
             _weigh(row, cover.evidence, passed)
     for rule in rules():
         for id_ in rule.covers:
             rows[id_].by.append(f"rule:{rule.id}")
+            # A rule refuses what breaks a requirement; alone it realises only those on policies themselves.
+            rows[id_].whole |= id_.startswith(POLICY)
             _weigh(rows[id_], [f"tests/policies/test_rules.py::test_cases[{rule.id}]"], passed)
     return rows
 
