@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from components.cluster import ApiError, Cluster, Identity
 from components.kubernetes import Manifest
+from components.upstream import catalog
 
 Found = TypeVar("Found")
 
-IMAGE = "registry.k8s.io/pause@sha256:ee6521f290b2168b6e0935a181d4cff9be1ac3f505666ef0e3c98fae8199917a"
 DRY_RUN = {"dryRun": "All"}
 """Admission, quota and validation happen as ever; nothing is stored."""
 
@@ -62,7 +62,7 @@ def pod(name: str, namespace: str, labels: dict[str, str], claim: str = "") -> M
     amounts = {"cpu": "10m", "memory": "16Mi"}
     container: dict[str, Any] = {
         "name": "pause",
-        "image": IMAGE,
+        "image": catalog.image("pause"),
         "resources": {"requests": dict(amounts), "limits": dict(amounts)},
         "securityContext": {
             "allowPrivilegeEscalation": False,

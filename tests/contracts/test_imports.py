@@ -19,7 +19,8 @@ MAY = {
     "model": {"model", "naming"},
     "core": {"core", "naming", "model"},
     "upstream": {"upstream", "core", "naming", "model"},
-    "block": {"upstream", "core", "naming", "model"},
+    "probe": {"upstream", "core", "naming", "model"},
+    "block": {"probe", "upstream", "core", "naming", "model"},
     "policies": {"policies", "core", "naming", "model"},
     "twin": {"twin", "core", "naming"},
     "stacks": {"stacks", "policies", "block", "upstream", "core", "naming", "model"},
@@ -37,7 +38,7 @@ def part(module: str) -> str:
     if head != "components":
         return head
     folder = rest.partition(".")[0]
-    if folder in ("model", "naming", "upstream"):
+    if folder in ("model", "naming", "upstream", "probe"):
         return folder
     return "block" if (ROOT / "components" / folder).is_dir() and folder else "core"
 

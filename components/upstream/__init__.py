@@ -1,0 +1,1 @@
+"""Third-party software: the one catalogue of what is pinned."""
