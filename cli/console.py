@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.markup import escape
 
 from cli.doctor import Finding
 from cli.engine import Outcome
@@ -88,9 +88,9 @@ def outcome_note(outcome: Outcome) -> str:
 
 def print_problems(console: Console, outcome: Outcome) -> None:
     for line in outcome.violations:
-        console.print(f"  [red]policy[/] {line}", highlight=False, soft_wrap=True)
+        console.print(f"  [red]policy[/] {escape(line)}", highlight=False, soft_wrap=True)
     for line in outcome.errors:
-        console.print(f"  [red]error[/] {line}", highlight=False, soft_wrap=True, markup=True)
+        console.print(f"  [red]error[/] {escape(line)}", highlight=False, soft_wrap=True)
 
 
 def print_plan(console: Console, outcome: Outcome) -> None:
@@ -116,8 +116,9 @@ def print_findings(console: Console, findings: Sequence[Finding]) -> None:
         console.print(line, highlight=False, soft_wrap=True)
 
 
-def print_table(console: Console, title: str, rows: Mapping[str, object]) -> None:
-    table = Table(title=title, title_justify="left", show_header=False, box=None, padding=(0, 2))
+def print_summary(console: Console, title: str, rows: Mapping[str, object]) -> None:
+    """A title and aligned rows; long values are not broken, so that commands can be copied."""
+    console.print(f"\n[bold]{title}[/]", highlight=False)
+    width = max(map(len, rows))
     for key, value in rows.items():
-        table.add_row(f"[dim]{key}[/]", str(value))
-    console.print(table)
+        console.print(f"  [dim]{key:<{width}}[/]  {escape(str(value))}", highlight=False, soft_wrap=True)

@@ -128,9 +128,9 @@ def summarize(target: Target, steps: Steps, report: Report) -> None:
         "drills": f"{sum(record.passed for record in report.drills)} of {len(report.drills)} passed",
         "took": f"{report.seconds:.0f} s",
         "look further": f".venv/bin/bastide status {target.name}",
-        "": f'eval "$(.venv/bin/bastide env {target.name})" && kubectl get nodes -L bastide.dev/pool',
+        "by hand": f'eval "$(.venv/bin/bastide env {target.name})" && kubectl get nodes -L bastide.dev/pool',
     }
-    show.print_table(steps.console, f"\nEnvironment {target.name} is up", rows)
+    show.print_summary(steps.console, f"Environment {target.name} is up", rows)
 
 
 def take_down(target: Target, steps: Steps, *, destroy: bool, tenant: str | None) -> Report:

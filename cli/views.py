@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from cli.console import MARKS
 from cli.coverage import Row
@@ -60,12 +59,11 @@ def _print_stack(console: Console, stack: Mapping[str, Any]) -> None:
 def print_coverage(console: Console, rows: Iterable[Row]) -> None:
     """A line for each requirement; an open one is printed, not hidden."""
     counts: Counter[str] = Counter()
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for column in ("id", "state", "by", "evidence", "requirement"):
-        table.add_column(column, overflow="fold")
     for row in rows:
         counts[row.state] += 1
-        shown = f"{len(row.evidence)} of {len(row.evidence) + len(row.missing)}" if row.by else ""
-        table.add_row(row.id, row.state, " ".join(row.by), shown, row.title)
-    console.print(table)
-    console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())))
+        named = len(row.evidence) + len(row.missing)
+        shown = f" [dim]({len(row.evidence)} of {named} passed; {', '.join(row.by)})[/]" if row.by else ""
+        console.print(f"{row.id:<4} {row.state:<8} {row.title}{shown}", highlight=False)
+        for part in row.partial:
+            console.print(f"              [dim]{part}[/]", highlight=False)
+    console.print(", ".join(f"{count} {state}" for state, count in sorted(counts.items())), highlight=False)
