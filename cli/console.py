@@ -104,9 +104,8 @@ def print_drill(console: Console, record: Record) -> None:
     mark = MARKS["ok" if record.passed else "fail"]
     console.print(f"  {mark} {record.id} [dim]{record.target}[/]  {record.asked}", highlight=False)
     if not record.passed:
-        console.print(
-            f"      expected: {record.expected}\n      answered: {record.answered}", highlight=False
-        )
+        said = f"      expected: {record.expected}\n      answered: {record.answered}"
+        console.print(escape(said), highlight=False, soft_wrap=True)
 
 
 def print_findings(console: Console, findings: Sequence[Finding]) -> None:

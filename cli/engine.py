@@ -37,9 +37,14 @@ class Outcome:
     steps: list[dict[str, Any]] = field(default_factory=list)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     outputs_changed: bool = False
-    resources: int = 0
+    urns: set[str] = field(default_factory=set)
     seconds: float = 0.0
     code: Exit = Exit.OK
+
+    @property
+    def resources(self) -> int:
+        """How many resources the operation looked at."""
+        return len(self.urns)
 
     @property
     def changed(self) -> int:
@@ -160,7 +165,7 @@ def _take(outcome: Outcome, watch: Watch, event: automation.EngineEvent) -> None
         name = step.urn.rsplit("::", 1)[-1]
         if step.op not in _UNCHANGED:
             outcome.steps.append({"verb": step.op.value, "type": step.type, "name": name})
-        outcome.resources += 1
+        outcome.urns.add(step.urn)
         watch(outcome.stack, f"{outcome.resources} resources, {step.op.value} {name}")
     elif event.res_outputs_event and event.res_outputs_event.metadata.type == _STACK:
         step = event.res_outputs_event.metadata

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 
 from cli.console import MARKS
 from cli.coverage import Row
@@ -16,7 +17,7 @@ def print_status(console: Console, report: Mapping[str, Any]) -> None:
     _print_members(console, report)
     cluster = report["cluster"]
     if not cluster["reachable"]:
-        console.print(f"{MARKS['fail']} cluster: {cluster['error']}", highlight=False)
+        console.print(f"{MARKS['fail']} cluster: {escape(cluster['error'])}", highlight=False)
         return
     console.print(
         f"{MARKS['ok']} cluster {cluster['version']} at {cluster['server']}: "
@@ -26,7 +27,7 @@ def print_status(console: Console, report: Mapping[str, Any]) -> None:
     for held in cluster["terminating"]:
         console.print(f"{MARKS['warn']} namespace {held['namespace']} is stuck in Terminating")
         for reason in held["held_by"]:
-            console.print(f"    {reason}", highlight=False)
+            console.print(f"    {escape(reason)}", highlight=False)
     for problem in report["state_problems"]:
         console.print(f"{MARKS['fail']} state: {problem['found']}\n    {problem['mend']}", highlight=False)
     for stack in report["stacks"]:
@@ -45,7 +46,7 @@ def _print_stack(console: Console, stack: Mapping[str, Any]) -> None:
     if stack["exit"]:
         console.print(f"{MARKS['fail']} {stack['stack']}", highlight=False)
         for error in stack["errors"]:
-            console.print(f"    {error}", highlight=False)
+            console.print(f"    {escape(error)}", highlight=False)
         return
     mark = MARKS["warn" if stack["drift"] else "ok"]
     size = f"{stack['resources']} resources" if "resources" in stack else "not compared"
