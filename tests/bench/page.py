@@ -1,0 +1,54 @@
+"""Write docs/reference/benchmarks.md from the last `make bench`: `python -m tests.bench.page`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.bench.measure import ROOT
+
+HEAD = """# Benchmarks
+
+<!-- Written by `python -m tests.bench.page` from the last `make bench`. Do not edit. -->
+
+`make bench` takes them and prints JSON. Each figure is the median of {runs} runs of whole processes, in turn
+with a peer or a floor, so that a drifting machine touches both alike; least and greatest in brackets.
+They are never part of `make test`. Taken on {cores} cores, with the stand-in plug-ins.
+
+| figure | ours | peer or floor | relation | aim |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def spread(figures: dict[str, float]) -> str:
+    return f"{figures['median']:.2f} ({figures['min']:.2f} to {figures['max']:.2f})"
+
+
+def said(relation: str, value: float) -> str:
+    return {"ratio": f"{value:.2f} times", "difference": f"{value:.2f} s", "share": f"{value:.0%}"}[relation]
+
+
+def row(figure: dict[str, Any]) -> str:
+    relation = next(key for key in ("ratio", "difference", "share") if key in figure)
+    aim = "none set"
+    if figure["aim"] is not None:
+        aim = f"at most {said(relation, figure['aim'])}: {'met' if figure['met'] else 'missed'}"
+    cells = (
+        figure["name"],
+        f"{figure['what']}: {spread(figure['seconds'])}",
+        f"{figure['peer']}: {spread(figure['peer_seconds'])}",
+        said(relation, figure[relation]),
+        aim,
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def main() -> None:
+    report = json.loads((ROOT / "reports" / "bench.json").read_text())
+    text = HEAD.format(runs=report["runs"], cores=report["machine"]["cores"])
+    text += "\n".join(row(figure) for figure in report["figures"]) + "\n"
+    (ROOT / "docs" / "reference" / "benchmarks.md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
