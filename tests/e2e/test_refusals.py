@@ -41,7 +41,7 @@ def test_plan_that_breaks_a_rule_is_refused_before_any_change(
 def lock(environment: Environment) -> Iterator[None]:
     """A lock as a killed engine leaves it."""
     folder = state(environment) / "locks" / "organization" / "bastide" / "twin.acme"
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     held = {"pid": 1, "username": "gone", "hostname": "gone", "timestamp": "2026-01-01T00:00:00Z"}
     (folder / "00000000-0000-0000-0000-000000000000.json").write_text(json.dumps(held))
     yield

@@ -16,13 +16,14 @@ from twin.settings import ROOT
 
 # A run whose plane has one member, which is enough to see whether it is stopped.
 RUN = """
-import os, sys, time
+import os, signal, sys, time
 from pathlib import Path
 from tests.support import plane
 from twin.controlplane.layout import Layout
 from twin.controlplane.processes import spawn
 from twin.settings import TwinSettings
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 folder = Path(sys.argv[1])
 plane._shared.update({plane._FOLDER: str(folder), plane._CONTROLLER: os.getpid()})
 settings = TwinSettings(name="killed", home=folder / "killed", cache=folder)

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tarfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final
 
 from twin.errors import TwinError
@@ -78,14 +78,20 @@ def expected_sum(sums: str, name: str) -> str:
 
 
 def _unpack(archive: Path, inside: str, shelf: Shelf, drafts: Path) -> None:
-    """Keep every executable of the folder `inside`: the tools and what belongs beside them."""
-    out = drafts / "unpacked"
+    """Keep every executable of the folder `inside`: the tools and what belongs beside them.
+
+    Only plain files are read, and only their last name is used: nothing in an archive can name another place.
+    """
     with tarfile.open(archive) as content:
-        content.extractall(out, filter="data")
-    for path in sorted((out / inside).iterdir()):
-        if path.is_file() and path.stat().st_mode & 0o100:
+        for entry in content:
+            place, body = PurePosixPath(entry.name), content.extractfile(entry) if entry.isfile() else None
+            if body is None or place.parent != PurePosixPath(inside) or not entry.mode & 0o100:
+                continue
+            path = drafts / place.name
+            with path.open("wb") as out:
+                shutil.copyfileobj(body, out)
+            path.chmod(0o755)
             shelf.keep(path, path.name)
-    shutil.rmtree(out)
 
 
 def _fill(template: str, tool: Tool) -> str:
