@@ -1,4 +1,7 @@
-"""`make bench`: figures as JSON on standard output and in `reports/bench.json`."""
+"""`make bench`: figures as JSON on standard output and in `reports/bench.json`.
+
+Names of figures as arguments take only those, and keep the others of the last report.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pathlib import Path
 from tests.bench import benches
 from tests.bench.measure import ROOT, RUNS, Figure, timed
 
+REPORT = ROOT / "reports" / "bench.json"
 BASTIDE = Path(sys.executable).parent / "bastide"
 
 
@@ -39,18 +43,16 @@ def main() -> None:
             figure = bench(benches.Place(folder=Path(name), variables=variables))
             figures.append(figure)
             sys.stderr.write(f"{json.dumps(figure.as_json())}\n")
+    taken = {figure.name: figure.as_json() for figure in figures}
+    kept = json.loads(REPORT.read_text())["figures"] if chosen and REPORT.exists() else []
     report = {
-        "machine": {
-            "cores": os.cpu_count(),
-            "system": platform.platform(),
-            "python": platform.python_version(),
-        },
+        "machine": {"cores": os.cpu_count(), "system": platform.platform()},
         "runs": RUNS,
-        "figures": [figure.as_json() for figure in figures],
+        "figures": [figure for figure in kept if figure["name"] not in taken] + list(taken.values()),
     }
+    REPORT.parent.mkdir(exist_ok=True)
     text = json.dumps(report, indent=1)
-    (ROOT / "reports").mkdir(exist_ok=True)
-    (ROOT / "reports" / "bench.json").write_text(text)
+    REPORT.write_text(text)
     sys.stdout.write(text + "\n")
 
 

@@ -13,6 +13,7 @@ import yaml
 
 from components.kubernetes import Manifest
 from components.model.loading import load_environment
+from components.model.tenant import Tenant
 from components.tenancy import values
 from tests.bench.measure import ROOT
 
@@ -37,14 +38,11 @@ BARE = textwrap.dedent(
 )
 BLOCK = textwrap.dedent(
     f"""
-    from pathlib import Path
-    from components.model.loading import load_environment
     from components.tenancy.args import TenancyArgs
     from components.tenancy.component import Tenancy
-    tenant = load_environment(Path({str(CONFIG)!r}), "twin").tenants["globex"]
-    tenant = tenant.model_copy(update={{"id": "bench"}})
+    from tests.bench.programs import renamed
     Tenancy("bench", TenancyArgs(
-        environment="twin", tenant=tenant, device_classes={CLASSES!r}, protect=False))
+        environment="twin", tenant=renamed("bench"), device_classes={CLASSES!r}, protect=False))
     """
 )
 
@@ -74,9 +72,15 @@ def project(
     return Project(folder=folder, variables=variables)
 
 
+def renamed(tenant_id: str) -> Tenant:
+    """The tenant globex under another id, with groups and owners of its own."""
+    text = load_environment(CONFIG, "twin").tenants["globex"].model_dump_json(by_alias=True)
+    return Tenant.model_validate_json(text.replace("globex", tenant_id))
+
+
 def manifests(tenant_id: str) -> list[Manifest]:
     """What the tenancy block makes of the tenant globex, under another id."""
-    tenant = load_environment(CONFIG, "twin").tenants["globex"].model_copy(update={"id": tenant_id})
+    tenant = renamed(tenant_id)
     out: list[Manifest] = []
     for entry in tenant.namespaces:
         out.append(values.namespace_of("twin", tenant, entry))
