@@ -49,11 +49,11 @@ def test_a_block_outside_of_the_range_is_refused(tmp_path: Path, port: int) -> N
 
 def test_a_taken_port_is_named_with_its_mend(tmp_path: Path, taken: int) -> None:
     ports = ports_for(settings(tmp_path))
-    refuse_taken(ports, ["apiserver"])
+    refuse_taken({"apiserver": ports.apiserver})
     path = settings(tmp_path).home / "ports.json"
     path.write_text(json.dumps({**asdict(ports), "apiserver": taken}))
     with pytest.raises(TwinError) as caught:
-        refuse_taken(ports_for(settings(tmp_path)), ["apiserver"])
+        refuse_taken({"apiserver": ports_for(settings(tmp_path)).apiserver})
     assert f"port {taken}" in caught.value.problem
     assert "BASTIDE_PORT" in caught.value.mend
 

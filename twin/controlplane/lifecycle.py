@@ -76,7 +76,7 @@ def start_plane(
         missing = _missing(layout, plan)
         _prepare(settings, layout, ports)
         if missing:
-            refuse_taken(ports, [member.port_name for member in missing])
+            refuse_taken({member.port_name: member.port for member in missing})
         progress.start(_STEP, "Starting the control plane")
         try:
             _raise_all(settings, layout, plan, progress)
@@ -190,6 +190,8 @@ def _ensure_running(layout: Layout, member: Member) -> Child | None:
     """Start `member` unless it runs; None where it did already."""
     if processes.running(layout.record(member.name)) is not None:
         return None
+    # It may have been killed only now, and hold its port for a moment longer.
+    refuse_taken({member.port_name: member.port})
     layout.record(member.name).unlink(missing_ok=True)
     environ = {"PATH": os.defpath, "HOME": str(layout.home), "LANG": "C.UTF-8"}
     return processes.spawn(member.argv, layout.record(member.name), layout.log(member.name), environ)

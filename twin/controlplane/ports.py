@@ -6,7 +6,7 @@ import json
 import secrets
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Final
@@ -59,14 +59,13 @@ def remembered_ports(settings: TwinSettings) -> Ports | None:
     return _remembered(path) if path.exists() else None
 
 
-def refuse_taken(ports: Ports, names: Collection[str]) -> None:
-    """Raise `TwinError` where another process listens on the port of one of `names`.
+def refuse_taken(ports: Mapping[str, int]) -> None:
+    """Raise `TwinError` where another process listens on one of `ports`, which are given by name.
 
     A killed process may hold its sockets for a moment after it is dead; that moment is waited for.
     """
     deadline = time.monotonic() + _RELEASED_WITHIN
-    for name in names:
-        port = getattr(ports, name)
+    for name, port in ports.items():
         while not (free := _free(port)) and time.monotonic() < deadline:
             time.sleep(0.05)
         if not free:
