@@ -194,4 +194,7 @@ def _last_words(text: str) -> str:
 
 
 def _lock_message(text: str) -> str:
-    return f"another operation holds the stack. If none is running, `bastide unlock` it. {_last_words(text)}"
+    return (
+        "another operation holds the stack. If none is running, "
+        f"`bastide unlock ENV LAYER` frees it. {_last_words(text)}"
+    )

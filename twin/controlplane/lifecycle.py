@@ -218,7 +218,8 @@ def _failed(layout: Layout, member: Member, what: str) -> TwinError:
     told = "\n".join(f"    {line}" for line in lines)
     return TwinError(
         f"{member.name} {what}; the end of {log}:\n{told}",
-        "mend what the log names and start again; `bastide twin reset` starts from nothing",
+        "mend what the log names and start again; "
+        f"`bastide twin {layout.home.name} reset` starts from nothing",
     )
 
 
