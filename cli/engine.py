@@ -68,19 +68,10 @@ Watch: TypeAlias = Callable[[str, str], None]
 """Called with a stack and one line on what it is doing."""
 
 
-def run(target: Target, stages: Sequence[Sequence[str]], operation: Operation, watch: Watch) -> list[Outcome]:
-    """Run `operation` on the stages in turn, the stacks of a stage side by side.
-
-    A stage with a failure ends the run: what depends on it is not touched.
-    """
-    outcomes: list[Outcome] = []
-    for stage in stages:
-        with ThreadPoolExecutor(PARALLEL_STACKS) as pool:
-            done = list(pool.map(partial(run_one, target, operation=operation, watch=watch), stage))
-        outcomes += done
-        if any(outcome.code for outcome in done):
-            break
-    return outcomes
+def run(target: Target, stacks: Sequence[str], operation: Operation, watch: Watch) -> list[Outcome]:
+    """Run `operation` on stacks that do not depend on each other, side by side."""
+    with ThreadPoolExecutor(PARALLEL_STACKS) as pool:
+        return list(pool.map(partial(run_one, target, operation=operation, watch=watch), stacks))
 
 
 def run_one(target: Target, name: str, operation: Operation, watch: Watch) -> Outcome:

@@ -46,7 +46,7 @@ class Target:
     @property
     def evidence(self) -> Path:
         """The folder of drill records."""
-        return (self.twin.home if self.twin else ROOT / ".bastide" / self.name) / "evidence"
+        return TwinSettings.of(self.name).home / "evidence"
 
     @property
     def backend(self) -> str:

@@ -18,6 +18,7 @@ from components.drill import Record
 from components.model.outputs import FoundationOutputs
 from policies.registry import rules
 from twin import api as twin
+from twin.settings import TwinSettings
 
 
 @dataclass(kw_only=True)
@@ -60,7 +61,7 @@ def up(target: Target, steps: Steps, tenant: str | None) -> Report:
     """Raise the environment: the twin if it is one, each stage of stacks, then the drills."""
     begun = time.monotonic()
     if target.twin:
-        raise_twin(target, steps)
+        raise_twin(target.twin, steps)
     report = Report(environment=target.name)
     report.outcomes = operate(target, steps, "up", target.stages(tenant))
     if report.code is Exit.OK:
@@ -69,11 +70,8 @@ def up(target: Target, steps: Steps, tenant: str | None) -> Report:
     return report
 
 
-def raise_twin(target: Target, steps: Steps) -> None:
+def raise_twin(settings: TwinSettings, steps: Steps) -> None:
     """Get the toolchain and start the control plane."""
-    settings = target.twin
-    if settings is None:
-        raise CliError(Exit.USAGE, f"{target.name} is not a twin: its cluster is not ours to start")
     with steps.step("toolchain") as step:
         toolchain = twin.resolve_toolchain(settings, step.tell)
         twin.install_bin(settings, toolchain)
@@ -84,14 +82,17 @@ def raise_twin(target: Target, steps: Steps) -> None:
 
 
 def operate(target: Target, steps: Steps, operation: Operation, stages: list[list[str]]) -> list[Outcome]:
-    """Run an operation stage by stage, one line a stage. A damaged state is refused first."""
+    """Run an operation stage by stage, one line a stage. A damaged state is refused first.
+
+    A stage with a failure ends the run: what depends on it is not touched.
+    """
     if damaged := state_problems(target):
         text = "\n".join(f"{each.file}: {each.problem}" for each in damaged)
         raise CliError(Exit.UPDATE, text, "; ".join(each.mend for each in damaged))
     outcomes: list[Outcome] = []
     for stage in stages:
         with steps.step(" ".join(stage)) as step:
-            done = engine.run(target, [stage], operation, lambda name, text: step.tell(f"{name}: {text}"))
+            done = engine.run(target, stage, operation, lambda name, text: step.tell(f"{name}: {text}"))
             step.note = "; ".join(show.outcome_note(outcome) for outcome in done)
             step.state = "fail" if any(outcome.code for outcome in done) else "ok"
         outcomes += done

@@ -73,7 +73,7 @@ def _stacks(target: Target, *, drift: bool) -> list[dict[str, Any]]:
     names = target.stacks
     if not drift:
         return [{"stack": name, "drift": [], "exit": 0} for name in names]
-    outcomes = engine.run(target, [names], "drift", lambda *_: None)
+    outcomes = engine.run(target, names, "drift", lambda *_: None)
     return [
         {
             "stack": outcome.stack,

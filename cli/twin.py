@@ -25,7 +25,7 @@ def act(target: Target, action: str, steps: Steps, *, as_json: bool) -> Exit:
     if action not in ACTIONS:
         raise CliError(Exit.USAGE, f"no action is called {action!r}", f"one of: {', '.join(ACTIONS)}")
     if action == "start":
-        lifecycle.raise_twin(target, steps)
+        lifecycle.raise_twin(target.twin, steps)
     elif action == "stop":
         api.stop(target.twin)
     elif action == "reset":

@@ -15,10 +15,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.bench import benches
-from tests.bench.measure import ROOT, RUNS, Figure, timed
+from tests.bench.measure import RUNS, Figure, timed
+from tests.support.command import BASTIDE, ROOT
 
 REPORT = ROOT / "reports" / "bench.json"
-BASTIDE = Path(sys.executable).parent / "bastide"
 
 
 @contextmanager

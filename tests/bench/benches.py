@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import os
-import shlex
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.bench import programs
-from tests.bench.measure import ROOT, Figure, timed
+from tests.bench.measure import Figure, timed
 from tests.bench.plane import bare_plane
+from tests.support.command import BASTIDE, ROOT, exports
 
 PYTHON = sys.executable
-BASTIDE = Path(PYTHON).parent / "bastide"
 STACKS = ("twin.foundation", "twin.platform", "twin.acme", "twin.globex")
 TENANTS = 1000
 
@@ -29,10 +27,7 @@ class Place:
 
     def exports(self) -> dict[str, str]:
         """The variables for plain `pulumi`, as `bastide env` prints them."""
-        command = [str(BASTIDE), "env", "twin"]
-        out = subprocess.run(command, env=dict(self.variables), capture_output=True, text=True, check=True)
-        words = (shlex.split(line)[1].split("=", 1) for line in out.stdout.splitlines())
-        return {**self.variables, **dict(words)}
+        return {**self.variables, **exports(self.variables)}
 
 
 def cold_start(place: Place) -> Figure:

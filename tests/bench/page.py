@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tests.bench.measure import ROOT
+from tests.support.command import ROOT
 
 HEAD = """# Benchmarks
 

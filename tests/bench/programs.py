@@ -15,7 +15,7 @@ from components.kubernetes import Manifest
 from components.model.loading import load_environment
 from components.model.tenant import Tenant
 from components.tenancy import values
-from tests.bench.measure import ROOT
+from tests.support.command import ROOT
 
 CONFIG = ROOT / "stacks" / "config"
 CLASSES = ("gpu", "npu", "large-memory", "cuda-training")
@@ -24,10 +24,11 @@ EMPTY = "import pulumi\n"
 BARE = textwrap.dedent(
     """
     import json, pathlib
+    from importlib.metadata import version
     import pulumi
     from components.kubernetes import type_token
     for number, manifest in enumerate(json.loads(pathlib.Path("manifests.json").read_text())):
-        options = pulumi.ResourceOptions(version="4.34.2")
+        options = pulumi.ResourceOptions(version=version("pulumi-kubernetes"))
         if manifest["kind"] == "Namespace":
             home = pulumi.CustomResource("kubernetes:core/v1:Namespace", f"o{number}", manifest, options)
             continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ from typing import Any
 import pytest
 
 from components.cluster import Cluster
-from tests.support.command import Done, bastide, run
+from tests.support.command import Done, bastide, exports, run
 
 
 @dataclass(frozen=True)
@@ -27,10 +26,8 @@ class Environment:
         return bastide(*args, env=self.variables)
 
     def exports(self) -> dict[str, str]:
-        """What `bastide env` prints, parsed as a shell would."""
-        lines = self.bastide("env", "twin").out.splitlines()
-        words = (shlex.split(line)[1].split("=", 1) for line in lines)
-        return dict(words)  # type: ignore[arg-type]
+        """The variables that `bastide env` prints."""
+        return exports(self.variables)
 
     def plain(self, *command: str) -> Done:
         """A plain command, as after `eval "$(bastide env twin)"`."""

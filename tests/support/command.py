@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -50,3 +51,9 @@ def run(*command: str | Path, env: Mapping[str, str] | None = None, timeout: flo
 def bastide(*args: str | Path, env: Mapping[str, str] | None = None, timeout: float = 240) -> Done:
     """Run the `bastide` of this environment."""
     return run(BASTIDE, *args, env=env, timeout=timeout)
+
+
+def exports(env: Mapping[str, str]) -> dict[str, str]:
+    """What `bastide env twin` prints under `env`, parsed as a shell would."""
+    words = (shlex.split(line)[1].partition("=") for line in bastide("env", "twin", env=env).out.splitlines())
+    return {key: value for key, _, value in words}

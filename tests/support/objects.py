@@ -18,6 +18,7 @@ from components.cluster import MERGE_PATCH, ApiError, Cluster
 from tests.support.engine import Engine, Project
 
 _PROGRAM = """
+    import importlib.metadata
     import json
     import pathlib
     import pulumi
@@ -50,7 +51,7 @@ _PROGRAM = """
 
     for entry in json.loads(pathlib.Path("objects.json").read_text()):
         manifest, options = entry["manifest"], dict(entry["options"])
-        own = pulumi.ResourceOptions(version="4.34.2")
+        own = pulumi.ResourceOptions(version=importlib.metadata.version("pulumi-kubernetes"))
         if "depends_on" in options:
             options["depends_on"] = [made[name] for name in options["depends_on"]]
         if "provider" in options:
