@@ -39,6 +39,26 @@ POD_SECURITY: Final = "pod-security.kubernetes.io"
 ACCELERATOR_DRIVER: Final = f"accelerator.{DOMAIN}"
 """DRA driver name of simulated accelerators, and the domain of the capability attributes."""
 
+GATEWAY_NAMESPACE: Final = "bastide-gateway"
+GATEWAY: Final = "ai"
+KEYS_LISTENER: Final = "keys"
+ID_LISTENER: Final = "id"
+GATEWAY_PURPOSE: Final = "gateway"
+"""Purpose of a tenant's namespace that holds its routes, keys and limits."""
+
+# Request headers of the gateway. Of these a caller may send the task and its kind only.
+CLIENT_HEADER: Final = "x-bastide-client"
+TENANT_HEADER: Final = "x-bastide-tenant"
+MONTH_HEADER: Final = "x-bastide-month"
+ASSURANCE_HEADER: Final = "x-bastide-acr"
+DECISION_HEADER: Final = "x-bastide-decision"
+FINGERPRINT_HEADER: Final = "x-bastide-fingerprint"
+TASK_HEADER: Final = "x-bastide-task"
+TASK_KIND_HEADER: Final = "x-bastide-task-kind"
+MODEL_HEADER: Final = "x-ai-eg-model"
+COST_NAMESPACE: Final = "io.envoy.ai_gateway"
+"""Where the AI gateway keeps what a call used, as Envoy's dynamic metadata."""
+
 
 def bounded(name: str, limit: int = LABEL_MAX) -> str:
     """`name` if it fits in `limit` characters, else its head and an 8-digit hash of the whole."""
@@ -66,6 +86,29 @@ def group(tenant: str, role: str) -> str:
 def user(tenant: str, user_id: str) -> str:
     """The user name of a tenant's user: two tenants may both have an `ada`."""
     return f"bastide:{tenant}:user:{user_id}"
+
+
+def client(grant: str, department: str | None, user: str, key: str) -> str:
+    """The client id of a virtual key: `coding.research.ada.ada-laptop`; `-` stands for no department."""
+    return ".".join((grant, department or "-", user, key))
+
+
+def gateway_host(tenant: str, listener: str, domain: str) -> str:
+    """The host name of a tenant at a listener of the gateway, e.g. `acme.keys.ai.example`."""
+    return f"{tenant}.{listener}.{domain}"
+
+
+def spiffe(trust_domain: str, namespace: str, account: str) -> str:
+    """The SPIFFE id of a service account.
+
+    Source: https://spiffe.io/docs/latest/spiffe-about/spiffe-concepts/
+    """
+    return f"spiffe://{trust_domain}/ns/{namespace}/sa/{account}"
+
+
+def guard_policy(tenant: str) -> str:
+    """The ConfigMap in the gateway's namespace that tells the guard a tenant's rules."""
+    return f"guard-{tenant}"
 
 
 def device_quota(device_class: str) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from components.model.document import Document, Path_
 from components.model.errors import ConfigProblem
 from components.model.foundation import Foundation
+from components.model.grants import TenantGateway
 from components.model.platform import Platform
 from components.model.tenant import Tenant
 
@@ -19,13 +21,18 @@ PLATFORM: Final = "platform"
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """What could be parsed; a layer with problems of its own is None or left out. Tenants are by file."""
+    """What could be parsed; a layer with problems of its own is None or left out.
+
+    Tenants and what they use of the gateway are by file; `today` is the day on which dates are judged.
+    """
 
     name: str
     documents: Mapping[str, Document]
     foundation: Foundation | None
     platform: Platform | None
     tenants: Mapping[str, Tenant]
+    gateways: Mapping[str, TenantGateway]
+    today: date
 
     def problem(self, layer: str, path: Path_, value: object, rule: str, mend: str) -> ConfigProblem:
         """A problem at `path` (from our own key on: `("pools", 2, "zone")`) of a layer's file."""

@@ -12,7 +12,9 @@ HIDDEN: Final = "[hidden]"
 """Shown in place of a value that may be a secret."""
 MISSING: Final = "(missing)"
 
-_TELLTALE = re.compile(r"pass(word|phrase|wd)?|secret|token|credential|private|api-?key|auth", re.IGNORECASE)
+_TELLTALE = re.compile(
+    r"pass(word|phrase|wd)?|secret(?!Store)|token(?!s)|credential|private|api-?key|auth", re.IGNORECASE
+)
 _VALUE_MAX = 80
 
 

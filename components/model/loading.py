@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -17,6 +18,7 @@ from components.model.document import Document, read
 from components.model.draft import FOUNDATION, PLATFORM, PROJECT, Draft
 from components.model.errors import MISSING, ConfigError, ConfigProblem, did_you_mean
 from components.model.foundation import Foundation
+from components.model.grants import TenantGateway
 from components.model.platform import Platform
 from components.model.rules import RULES
 from components.model.tenant import Tenant, TenantStack
@@ -43,6 +45,7 @@ class EnvironmentModel:
     foundation: Foundation
     platform: Platform
     tenants: Mapping[str, Tenant]
+    gateways: Mapping[str, TenantGateway]
     files: Mapping[str, Path]
 
 
@@ -52,9 +55,14 @@ def list_environments(config_dir: Path) -> list[str]:
     return sorted({match[1] for match in found if match})
 
 
-def load_environment(config_dir: Path, env: str, override: Override | None = None) -> EnvironmentModel:
-    """The environment `env`. Raises `ConfigError` with every problem of all its files."""
-    draft, problems = _examine(config_dir, env, override)
+def load_environment(
+    config_dir: Path, env: str, override: Override | None = None, today: date | None = None
+) -> EnvironmentModel:
+    """The environment `env`. Raises `ConfigError` with every problem of all its files.
+
+    `today` is the day on which approvals and keys must hold; left out, it is this machine's.
+    """
+    draft, problems = _examine(config_dir, env, override, today)
     if problems or draft.foundation is None or draft.platform is None:
         raise ConfigError(problems)
     return EnvironmentModel(
@@ -63,18 +71,23 @@ def load_environment(config_dir: Path, env: str, override: Override | None = Non
         foundation=draft.foundation,
         platform=draft.platform,
         tenants=draft.tenants,
+        gateways=draft.gateways,
         files={layer: Path(document.file) for layer, document in draft.documents.items()},
     )
 
 
-def check_environment(config_dir: Path, env: str, override: Override | None = None) -> list[ConfigProblem]:
+def check_environment(
+    config_dir: Path, env: str, override: Override | None = None, today: date | None = None
+) -> list[ConfigProblem]:
     """Every problem of the environment `env`, by file and line; none means that it loads."""
-    return _examine(config_dir, env, override)[1]
+    return _examine(config_dir, env, override, today)[1]
 
 
-def _examine(config_dir: Path, env: str, override: Override | None) -> tuple[Draft, list[ConfigProblem]]:
+def _examine(
+    config_dir: Path, env: str, override: Override | None, today: date | None
+) -> tuple[Draft, list[ConfigProblem]]:
     with _collector_paused():
-        return _examined(config_dir, env, override)
+        return _examined(config_dir, env, override, today or date.today())
 
 
 @contextmanager
@@ -89,12 +102,14 @@ def _collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _examined(config_dir: Path, env: str, override: Override | None) -> tuple[Draft, list[ConfigProblem]]:
+def _examined(
+    config_dir: Path, env: str, override: Override | None, today: date
+) -> tuple[Draft, list[ConfigProblem]]:
     documents = {layer: read(path) for layer, path in _files(config_dir, env).items()}
     if override:
         layer, values = override
         documents[layer] = _overridden(documents.get(layer), layer, values)
-    draft = _draft(env, documents)
+    draft = _draft(env, documents, today)
     problems = [*_absent(config_dir, env, documents), *_stray(config_dir, env, documents)]
     problems += [problem for document in documents.values() for problem in document.problems]
     if all(document.root is not None or document.data for document in documents.values()):
@@ -121,19 +136,21 @@ def _overridden(document: Document | None, layer: str, values: Mapping[str, Any]
     return document
 
 
-def _draft(env: str, documents: Mapping[str, Document]) -> Draft:
+def _draft(env: str, documents: Mapping[str, Document], today: date) -> Draft:
     parsed: dict[str, BaseModel | None] = {}
     for layer, document in documents.items():
         if _envelope(document):
             parsed[layer] = parse(LAYERS.get(layer, TenantStack), document)
-    tenants = {layer: model.tenant for layer, model in parsed.items() if isinstance(model, TenantStack)}
+    stacks = {layer: model for layer, model in parsed.items() if isinstance(model, TenantStack)}
     foundation, platform = parsed.get(FOUNDATION), parsed.get(PLATFORM)
     return Draft(
         name=env,
         documents=documents,
         foundation=foundation if isinstance(foundation, Foundation) else None,
         platform=platform if isinstance(platform, Platform) else None,
-        tenants=tenants,
+        tenants={layer: stack.tenant for layer, stack in stacks.items()},
+        gateways={layer: stack.gateway for layer, stack in stacks.items() if stack.gateway},
+        today=today,
     )
 
 

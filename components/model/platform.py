@@ -7,6 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from components.model.base import Model
+from components.model.gateway import Gateway
 from components.model.quantity import SomeBytes, SomeCpu
 from components.model.quota import Quota
 from components.model.types import CostCenter, Count, Driver, EmailAddress, Flag, Group, Slug, Text
@@ -84,3 +85,4 @@ class Platform(Model):
     priority_classes: tuple[PriorityClass, ...] = Field(min_length=1, description="Classes of priority.")
     runtime_classes: tuple[RuntimeClass, ...] = Field(default=(), description="Kinds of sandbox isolation.")
     storage_classes: tuple[StorageClass, ...] = Field(min_length=1, description="Kinds of storage.")
+    gateway: Gateway | None = Field(default=None, description="The AI gateway.")

@@ -7,6 +7,7 @@ from typing import Literal, TypeAlias
 from pydantic import Field
 
 from components.model.base import Model
+from components.model.grants import TenantGateway
 from components.model.quota import Limits, Quota
 from components.model.types import CostCenter, EmailAddress, Group, Part, Slug, TenantId, Text
 
@@ -77,3 +78,6 @@ class TenantStack(Model):
     """The stack `<env>.<tenant>`."""
 
     tenant: Tenant = Field(description="The tenant.")
+    gateway: TenantGateway | None = Field(
+        default=None, description="What it may use of the AI gateway; without it, nothing."
+    )

@@ -76,7 +76,8 @@ def _slug(limit: int, reserved: bool = False) -> Callable[[object], str]:
     return _text(check)
 
 
-def _pattern(regex: str, rule: str, mend: str, flags: int = 0, limit: int = 253) -> Callable[[object], str]:
+def matching(regex: str, rule: str, mend: str, flags: int = 0, limit: int = 253) -> Callable[[object], str]:
+    """A validator of texts that match `regex` as a whole and have at most `limit` characters."""
     compiled = re.compile(regex, flags)
 
     def check(text: str) -> None:
@@ -86,26 +87,29 @@ def _pattern(regex: str, rule: str, mend: str, flags: int = 0, limit: int = 253)
     return _text(check)
 
 
-def _string(name: str, pattern: str, limit: int = 253, **more: Any) -> WithJsonSchema:
+def string_schema(name: str, pattern: str, limit: int = 253, **more: Any) -> WithJsonSchema:
+    """The JSON Schema of such texts; `name` is their format in the reference."""
     schema = {"type": "string", "format": name, "pattern": f"^{pattern}$", "maxLength": limit, **more}
     return WithJsonSchema(schema)
 
 
-Slug: TypeAlias = Annotated[str, BeforeValidator(_slug(ID_MAX)), _string("id", _DNS_LABEL, ID_MAX)]
+Slug: TypeAlias = Annotated[str, BeforeValidator(_slug(ID_MAX)), string_schema("id", _DNS_LABEL, ID_MAX)]
 """An id: a DNS label in lower case of at most 40 characters."""
 
-Part: TypeAlias = Annotated[str, BeforeValidator(_slug(PART_MAX)), _string("short-id", _DNS_LABEL, PART_MAX)]
+Part: TypeAlias = Annotated[
+    str, BeforeValidator(_slug(PART_MAX)), string_schema("short-id", _DNS_LABEL, PART_MAX)
+]
 """An id that becomes a part of namespace names: at most 20 characters."""
 
 TenantId: TypeAlias = Annotated[
-    str, BeforeValidator(_slug(PART_MAX, reserved=True)), _string("short-id", _DNS_LABEL, PART_MAX)
+    str, BeforeValidator(_slug(PART_MAX, reserved=True)), string_schema("short-id", _DNS_LABEL, PART_MAX)
 ]
 """A tenant's id: at most 20 characters and no reserved name, because it is also a stack's name."""
 
 Text: TypeAlias = Annotated[
     str,
     BeforeValidator(
-        _pattern(r"\S.*", "must be one line of 1 to 200 characters", "Write some words.", 0, 200)
+        matching(r"\S.*", "must be one line of 1 to 200 characters", "Write some words.", 0, 200)
     ),
     WithJsonSchema({"type": "string", "format": "text", "minLength": 1, "maxLength": 200}),
 ]
@@ -113,76 +117,76 @@ Text: TypeAlias = Annotated[
 _EMAIL = r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+"
 EmailAddress: TypeAlias = Annotated[
     str,
-    BeforeValidator(_pattern(_EMAIL, "must be an e-mail address", "Write it like `owner@acme.example`.")),
-    _string("email", _EMAIL, examples=["owner@acme.example"]),
+    BeforeValidator(matching(_EMAIL, "must be an e-mail address", "Write it like `owner@acme.example`.")),
+    string_schema("email", _EMAIL, examples=["owner@acme.example"]),
 ]
 
 _COST = r"[a-z0-9]([-a-z0-9_.]*[a-z0-9])?"
 CostCenter: TypeAlias = Annotated[
     str,
     BeforeValidator(
-        _pattern(
+        matching(
             _COST,
             "must be a label value: lower-case letters, digits, `-`, `_`, `.`, at most 63 characters",
             "Write it like `cc-1001`.",
             limit=63,
         )
     ),
-    _string("cost-center", _COST, 63, examples=["cc-1001"]),
+    string_schema("cost-center", _COST, 63, examples=["cc-1001"]),
 ]
 
 _VERSION = r"v?[0-9]+\.[0-9]+(\.[0-9]+)?([-+][0-9A-Za-z.+-]+)?"
 Version: TypeAlias = Annotated[
     str,
-    BeforeValidator(_pattern(_VERSION, "must be a version", "Write it like `1.36.3`.")),
-    _string("version", _VERSION, examples=["1.36.3"]),
+    BeforeValidator(matching(_VERSION, "must be a version", "Write it like `1.36.3`.")),
+    string_schema("version", _VERSION, examples=["1.36.3"]),
 ]
 
 _DIGEST = r"sha256:[0-9a-f]{64}"
 Digest: TypeAlias = Annotated[
     str,
-    BeforeValidator(_pattern(_DIGEST, "must be a SHA-256 digest", "Write `sha256:` and 64 hex digits.")),
-    _string("digest", _DIGEST),
+    BeforeValidator(matching(_DIGEST, "must be a SHA-256 digest", "Write `sha256:` and 64 hex digits.")),
+    string_schema("digest", _DIGEST),
 ]
 
 _HOST_KEY = r"SHA256:[A-Za-z0-9+/]{43}"
 HostKey: TypeAlias = Annotated[
     str,
     BeforeValidator(
-        _pattern(
+        matching(
             _HOST_KEY, "must be an SSH host key's SHA-256 fingerprint", "Copy it from `ssh-keygen -lf <key>`."
         )
     ),
-    _string("fingerprint", _HOST_KEY),
+    string_schema("fingerprint", _HOST_KEY),
 ]
 
 _FQDN = rf"{_DNS_LABEL}(\.{_DNS_LABEL})+"
 Fqdn: TypeAlias = Annotated[
     str,
-    BeforeValidator(_pattern(_FQDN, "must be a domain name", "Write it like `gateway.acme.example`.")),
-    _string("domain", _FQDN, examples=["gateway.acme.example"]),
+    BeforeValidator(matching(_FQDN, "must be a domain name", "Write it like `gateway.acme.example`.")),
+    string_schema("domain", _FQDN, examples=["gateway.acme.example"]),
 ]
 
 _DRIVER = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?"
 Driver: TypeAlias = Annotated[
     str,
     BeforeValidator(
-        _pattern(_DRIVER, "must be a driver's name: a domain name", "Write it like `local.csi.acme.example`.")
+        matching(_DRIVER, "must be a driver's name: a domain name", "Write it like `local.csi.acme.example`.")
     ),
-    _string("driver", _DRIVER, examples=["local.csi.bastide.dev"]),
+    string_schema("driver", _DRIVER, examples=["local.csi.bastide.dev"]),
 ]
 
 _GROUP = r"(?!system:)[A-Za-z0-9][A-Za-z0-9:._@/-]*"
 Group: TypeAlias = Annotated[
     str,
     BeforeValidator(
-        _pattern(
+        matching(
             _GROUP,
             "must be a group of the identity provider; `system:` groups belong to Kubernetes",
             "Write it like `bastide:acme:admin`.",
         )
     ),
-    _string("group", _GROUP, examples=["bastide:acme:admin"]),
+    string_schema("group", _GROUP, examples=["bastide:acme:admin"]),
 ]
 
 
