@@ -52,7 +52,7 @@ class Lifecycle(Model):
 
 
 class Concurrency(Model):
-    """The most that is sent to a provider at a time by one gateway; more is refused at once."""
+    """The most that one proxy sends to one backend at a time; more is refused at once."""
 
     connections: PositiveInt = Field(default=1024, description="TCP connections.")
     pending: PositiveInt = Field(default=1024, description="Requests that wait for a connection.")
@@ -76,7 +76,6 @@ class Provider(Model):
         default=None, description="Path of its API key in the secret store; without one, none is sent."
     )
     lifecycle: Lifecycle = Field(description="Where it stands.")
-    concurrency: Concurrency = Field(default=Concurrency(), description="The most that it gets at a time.")
     prices: tuple[Price, ...] = Field(min_length=1, description="Price of every model it serves here.")
 
     @property
@@ -127,7 +126,6 @@ class AiModel(Model):
     serving: tuple[Serving, ...] = Field(min_length=1, description="Where it is served.")
     fallback: ModelId | None = Field(default=None, description="Model that answers when this one cannot.")
     seconds: Seconds = Field(default=300, description="Time for a whole call.")
-    retry: Retry = Field(default=Retry(), description="What is tried again.")
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -226,6 +224,10 @@ class Gateway(Model):
     guardrails: Guardrails = Field(description="What is done with prompts.")
     tiers: tuple[Tier, ...] = Field(min_length=1, description="Token tiers.")
     demand: tuple[Demand, ...] = Field(default=(), description="What kinds of agents use.")
+    retry: Retry = Field(default=Retry(), description="What is tried again.")
+    concurrency: Concurrency = Field(
+        default=Concurrency(), description="The most that one model of a provider gets at a time."
+    )
     providers: tuple[Provider, ...] = Field(min_length=1, description="Services that serve models.")
     models: tuple[AiModel, ...] = Field(min_length=1, description="Models that callers name.")
     tool_servers: tuple[ToolServer, ...] = Field(default=(), description="MCP servers.")
