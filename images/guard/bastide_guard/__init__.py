@@ -1,0 +1,1 @@
+"""The guard: checks and masks every prompt before the AI gateway routes it."""
