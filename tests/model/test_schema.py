@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from jsonschema import Draft7Validator
 from pydantic import BaseModel
 
 from components import model
 from components.model import outputs
+from components.model.document import read
 from components.model.loading import FOUNDATION, PLATFORM, check_environment, list_environments
 from components.model.schema import REFERENCE, STACKS, files, schema
 from tests.support.configs import ENVIRONMENT, GOOD, BadCase, bad_cases
@@ -34,8 +34,7 @@ def layer_of(path: Path) -> str:
 
 
 def problems(path: Path) -> list[str]:
-    held = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return [error.message for error in Draft7Validator(schema(layer_of(path))).iter_errors(held)]
+    return [error.message for error in Draft7Validator(schema(layer_of(path))).iter_errors(read(path).data)]
 
 
 def test_generated_files_are_fresh() -> None:
