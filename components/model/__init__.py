@@ -52,6 +52,7 @@ from components.model.grants import (
 from components.model.outputs import (
     Capacity,
     FoundationOutputs,
+    GatewayOutputs,
     OutputsError,
     PlatformOutputs,
     PoolOutputs,
@@ -92,6 +93,7 @@ __all__ = [
     "Foundation",
     "FoundationOutputs",
     "Gateway",
+    "GatewayOutputs",
     "Grant",
     "Guardrails",
     "Host",

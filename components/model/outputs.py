@@ -75,6 +75,17 @@ class FoundationOutputs(Outputs):
     capacity: Capacity = Field(description="What all nodes offer together.")
 
 
+class GatewayOutputs(Outputs):
+    """The AI gateway as deployed: what tenants may name."""
+
+    domain: str = Field(description="Domain under which tenants have their hosts.")
+    namespace: str = Field(description="Namespace of the gateway and of what it sends to.")
+    providers: tuple[str, ...] = Field(description="Ids of the providers that get traffic.")
+    models: tuple[str, ...] = Field(description="Ids of the models.")
+    tiers: tuple[str, ...] = Field(description="Ids of the token tiers.")
+    tool_servers: tuple[str, ...] = Field(description="Ids of the MCP servers.")
+
+
 class PlatformOutputs(Outputs):
     """Outputs of `<env>.platform`."""
 
@@ -87,6 +98,7 @@ class PlatformOutputs(Outputs):
     namespaces: tuple[str, ...] = Field(description="The platform's own namespaces.")
     admission_policies: tuple[str, ...] = Field(description="Names of the admission policies in force.")
     stand_ins: tuple[str, ...] = Field(description="What a stand-in takes the place of; empty means nothing.")
+    gateway: GatewayOutputs | None = Field(default=None, description="The AI gateway, where there is one.")
 
 
 class TenantOutputs(Outputs):
