@@ -7,6 +7,7 @@ from typing import Any
 
 from components import naming
 from components.kubernetes import Manifest
+from components.model import Endpoint
 
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete")
@@ -97,6 +98,25 @@ def network_policy(
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
+        "metadata": meta(name, labels, namespace),
+        "spec": spec,
+    }
+
+
+def backend(name: str, namespace: str, labels: Mapping[str, str], endpoint: Endpoint) -> Manifest:
+    """An HTTP service by domain name, as Envoy Gateway knows one; certificates are the system's to judge.
+
+    Source: https://gateway.envoyproxy.io/docs/api/extension_types/#backendspec
+    """
+    spec: dict[str, Any] = {
+        "type": "Endpoints",
+        "endpoints": [{"fqdn": {"hostname": endpoint.host, "port": endpoint.port}}],
+    }
+    if endpoint.tls:
+        spec["tls"] = {"wellKnownCACertificates": "System", "sni": endpoint.host}
+    return {
+        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "kind": "Backend",
         "metadata": meta(name, labels, namespace),
         "spec": spec,
     }

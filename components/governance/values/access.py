@@ -1,0 +1,157 @@
+"""Who gets in: virtual keys, whose values are born in the secret store, and workloads by their identity."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from components import naming
+from components.governance.values.routes import ENVOY_GATEWAY, GATEWAY_API
+from components.governance.values.scope import Scope
+from components.kubernetes import Manifest
+from components.model import Identity, VirtualKey
+
+SHARD: Final = 400
+"""Keys in one Secret: with their annotations far below the 256 KiB and 1 MiB that an object may have."""
+GENERATOR: Final = "virtual-key"
+CLAIM_VALUES_MAX: Final = 128
+KEY_HEADERS: Final = ("Authorization", "x-api-key")
+"""Where callers put a key: as clients of OpenAI (`Bearer`) and of Anthropic do."""
+KEY_POLL: Final = "1m"
+GENERATORS: Final = "generators.external-secrets.io/v1alpha1"
+
+
+def api_key_auth(secrets: Iterable[str]) -> dict[str, Any]:
+    """Keys are taken from the tenant's Secrets; the client's id goes on, the key itself does not."""
+    return {
+        "credentialRefs": [{"group": "", "kind": "Secret", "name": name} for name in secrets],
+        "extractFrom": [{"headers": list(KEY_HEADERS)}],
+        "forwardClientIDHeader": naming.CLIENT_HEADER,
+        "sanitize": True,
+    }
+
+
+def security_policies(scope: Scope) -> list[Manifest]:
+    """One policy per listener that the tenant uses, over all its routes to models there."""
+    made = []
+    if scope.use.keys:
+        names = [name for name, _ in shards(scope.use.keys)]
+        made.append(_policy(scope, naming.KEYS_LISTENER, {"apiKeyAuth": api_key_auth(names)}))
+    if known := scope.workloads():
+        made.append(_policy(scope, naming.ID_LISTENER, _jwt(scope.gateway.identity, known)))
+    return made
+
+
+def _policy(scope: Scope, listener: str, spec: Mapping[str, Any]) -> Manifest:
+    selector = {"group": GATEWAY_API, "kind": "HTTPRoute", "matchLabels": {naming.LISTENER: listener}}
+    whole = {"targetSelectors": [selector], **spec}
+    return scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "SecurityPolicy", listener, whole)
+
+
+def _jwt(identity: Identity, known: Sequence[str]) -> dict[str, Any]:
+    """Tokens of the platform's issuer, and of these workloads only."""
+    headers = {"sub": naming.CLIENT_HEADER, "acr": naming.ASSURANCE_HEADER}
+    provider = {
+        "name": "workloads",
+        "issuer": identity.issuer,
+        "audiences": [identity.audience],
+        "remoteJWKS": {"uri": identity.jwks},
+        "claimToHeaders": [{"claim": claim, "header": header} for claim, header in headers.items()],
+    }
+    parts = [known[start : start + CLAIM_VALUES_MAX] for start in range(0, len(known), CLAIM_VALUES_MAX)]
+    rules = [
+        {"action": "Allow", "principal": {"jwt": {"provider": "workloads", "claims": [_subjects(part)]}}}
+        for part in parts
+    ]
+    return {
+        "jwt": {"providers": [provider]},
+        "authorization": {"defaultAction": "Deny", "rules": rules},
+    }
+
+
+def _subjects(known: Sequence[str]) -> dict[str, Any]:
+    return {"name": "sub", "values": list(known)}
+
+
+def shards(keys: Sequence[VirtualKey]) -> list[tuple[str, Sequence[VirtualKey]]]:
+    """The tenant's keys by the Secret that holds them."""
+    starts = range(0, len(keys), SHARD)
+    return [(f"keys-{start // SHARD}", keys[start : start + SHARD]) for start in starts]
+
+
+def store_path(tenant: str, key: VirtualKey) -> str:
+    """Where the store keeps the value of a key."""
+    return f"tenants/{tenant}/keys/{key.id}"
+
+
+def secrets(scope: Scope) -> list[Manifest]:
+    """How a key is born, renewed and brought here: External Secrets does it, we only say so."""
+    if not scope.use.keys:
+        return []
+    born = [_born(scope, key) for key in scope.use.keys]
+    brought = [_brought(scope, name, keys) for name, keys in shards(scope.use.keys)]
+    return [_generator(scope), *born, *brought]
+
+
+def _generator(scope: Scope) -> Manifest:
+    """48 letters and digits: 285 bits.
+
+    Source: https://external-secrets.io/latest/api/generator/password/
+    """
+    spec = {"length": 48, "digits": 12, "symbols": 0, "noUpper": False, "allowRepeat": True}
+    return scope.manifest(GENERATORS, "Password", GENERATOR, spec)
+
+
+def _born(scope: Scope, key: VirtualKey) -> Manifest:
+    """A new value every few hours, pushed into the store; it is deleted there with this object.
+
+    Source: https://external-secrets.io/latest/api/pushsecret/
+    """
+    reference = {"remoteKey": store_path(scope.tenant, key), "property": "value"}
+    spec = {
+        "refreshInterval": f"{scope.gateway.rotation_hours}h",
+        "deletionPolicy": "Delete",
+        "updatePolicy": "Replace",
+        "secretStoreRefs": [{"kind": "ClusterSecretStore", "name": scope.gateway.secret_store}],
+        "selector": {"generatorRef": {"apiVersion": GENERATORS, "kind": "Password", "name": GENERATOR}},
+        "data": [{"match": {"secretKey": "password", "remoteRef": reference}}],
+    }
+    name = naming.join("key", key.id)
+    return scope.manifest("external-secrets.io/v1alpha1", "PushSecret", name, spec)
+
+
+def _brought(scope: Scope, name: str, keys: Sequence[VirtualKey]) -> Manifest:
+    """A Secret with the value of each key under its client id."""
+    references = {scope.key(key): store_path(scope.tenant, key) for key in keys}
+    made = external_secret(scope, name, references, KEY_POLL)
+    about = {scope.key(key): _about(scope, key) for key in keys}
+    made["metadata"]["annotations"] = {naming.KEYS: json.dumps(about, sort_keys=True)}
+    return made
+
+
+def external_secret(scope: Scope, name: str, references: Mapping[str, str], every: str) -> Manifest:
+    """A Secret of values of the store: `references` holds paths by the keys of the Secret.
+
+    Source: https://external-secrets.io/latest/api/externalsecret/
+    """
+    spec = {
+        "refreshInterval": every,
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": scope.gateway.secret_store},
+        "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Delete"},
+        "data": [
+            {"secretKey": key, "remoteRef": {"key": path, "property": "value"}}
+            for key, path in references.items()
+        ],
+    }
+    return scope.manifest("external-secrets.io/v1", "ExternalSecret", name, spec)
+
+
+def _about(scope: Scope, key: VirtualKey) -> dict[str, str]:
+    """What the charter asks of every key: who answers for it, until when, for which data."""
+    return {
+        "owner": key.owner,
+        "expires": key.expires.isoformat(),
+        "grant": key.grant,
+        "dataClass": scope.grant(key.grant).data_class,
+    }

@@ -1,0 +1,127 @@
+"""A tenant's limits: tokens in a day by tier, money in a month by budget, what one task may use.
+
+All are rules of one BackendTrafficPolicy; Envoy's rate limit service counts them over all proxies. A call
+is let in while there is something left, and its cost is taken off when its last token has passed.
+Source: https://gateway.envoyproxy.io/docs/api/extension_types/#ratelimitrule
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from components import naming
+from components.governance.values.routes import ENVOY_GATEWAY, GATEWAY_API
+from components.governance.values.scope import Scope
+from components.kubernetes import Manifest
+from components.model import Gateway, Grant, TenantGateway
+
+CUT_OFF: Final = 100
+TOKENS: Final = "total_tokens"
+COST: Final = "cost"
+"""Keys under which the gateway counts a call: tokens, and money in units of `accounting.unit`."""
+
+
+def limits(scope: Scope) -> Manifest:
+    """The policy over all routes of a tenant; it adds to the policy of the whole Gateway."""
+    selector = {"group": GATEWAY_API, "kind": "HTTPRoute", "matchLabels": {naming.TENANT: scope.tenant}}
+    spec = {
+        "targetSelectors": [selector],
+        "mergeType": "StrategicMerge",
+        "rateLimit": {
+            "type": "Global",
+            "global": {"rules": [*_tiers(scope), *_budgets(scope), *_tasks(scope)]},
+        },
+    }
+    return scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "BackendTrafficPolicy", "limits", spec)
+
+
+def _tiers(scope: Scope) -> Iterator[dict[str, Any]]:
+    """Tokens that each client of a grant may use in a day."""
+    for grant in scope.use.grants:
+        selectors = [_clients(scope.of_grant(grant.id)), _each(naming.CLIENT_HEADER)]
+        yield _rule(selectors, tokens_per_day(scope.gateway, grant), "Day", TOKENS)
+
+
+def tokens_per_day(gateway: Gateway, grant: Grant) -> int:
+    """The tokens that a grant allows each of its clients in a day."""
+    tier = gateway.tier(grant.tier)
+    return grant.tokens_per_day or (tier.tokens_per_day if tier else None) or 0
+
+
+def _budgets(scope: Scope) -> Iterator[dict[str, Any]]:
+    """Money of the tenant, its departments and users; told at each step, cut off at the whole."""
+    yield from _budget(scope, scope.everybody(), scope.use.monthly, {})
+    for department in scope.use.departments:
+        name = department.department
+        yield from _budget(scope, scope.of_department(name), department.monthly, changes(scope.use, name))
+    for user in scope.use.users:
+        yield from _budget(scope, scope.of_user(user.user), user.monthly, {})
+
+
+def changes(use: TenantGateway, department: str) -> dict[str, Decimal]:
+    """What transfers add to (or take from) a department's budget, by month."""
+    found: dict[str, Decimal] = {}
+    for transfer in use.transfers:
+        if department in (transfer.source, transfer.target):
+            signed = transfer.amount if department == transfer.target else -transfer.amount
+            found[transfer.month] = found.get(transfer.month, Decimal(0)) + signed
+    return found
+
+
+def _budget(
+    scope: Scope, who: str, monthly: Decimal, by_month: Mapping[str, Decimal]
+) -> Iterator[dict[str, Any]]:
+    """One budget: months with transfers have a rule of their own, all others share one."""
+    accounting = scope.gateway.accounting
+    months = sorted(by_month)
+    others = [_exactly(naming.MONTH_HEADER, month, invert=True) for month in months]
+    windows = [([_exactly(naming.MONTH_HEADER, month)], monthly + by_month[month]) for month in months]
+    windows.append(([*others, _each(naming.MONTH_HEADER)], monthly))
+    for selectors, amount in windows:
+        for percent in (*accounting.steps, CUT_OFF):
+            units = math.floor(amount * percent / 100 / accounting.unit)
+            rule = _rule([_clients(who), *selectors], units, "Year", COST)
+            yield rule if percent == CUT_OFF else {**rule, "shadowMode": True}
+
+
+def _tasks(scope: Scope) -> Iterator[dict[str, Any]]:
+    """What one task may use: tokens, calls, and the same message again and again."""
+    for grant in scope.use.grants:
+        if grant.caps:
+            task = [_clients(scope.of_grant(grant.id)), _each(naming.TASK_HEADER)]
+            yield _rule(task, grant.caps.tokens, "Day", TOKENS)
+            yield _rule(task, grant.caps.calls, "Day")
+            yield _rule([*task, _each(naming.FINGERPRINT_HEADER)], grant.caps.repeats, "Hour")
+
+
+def _clients(expression: str) -> dict[str, Any]:
+    return {"name": naming.CLIENT_HEADER, "type": "RegularExpression", "value": expression}
+
+
+def _each(header: str) -> dict[str, Any]:
+    return {"name": header, "type": "Distinct"}
+
+
+def _exactly(header: str, value: str, invert: bool = False) -> dict[str, Any]:
+    made: dict[str, Any] = {"name": header, "type": "Exact", "value": value}
+    return {**made, "invert": True} if invert else made
+
+
+def _rule(headers: list[dict[str, Any]], most: int, unit: str, counted: str = "") -> dict[str, Any]:
+    """A limit; `counted` names what a call takes off it at its end, else every call takes one."""
+    made: dict[str, Any] = {
+        "clientSelectors": [{"headers": headers}],
+        "limit": {"requests": most, "unit": unit},
+        "shared": True,
+        "xRateLimitHeaders": "DraftVersion03",
+    }
+    if counted:
+        metadata = {"namespace": naming.COST_NAMESPACE, "key": counted}
+        made["cost"] = {
+            "request": {"from": "Number", "number": 0},
+            "response": {"from": "Metadata", "metadata": metadata},
+        }
+    return made

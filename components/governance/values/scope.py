@@ -1,0 +1,88 @@
+"""A tenant at the gateway, and its clients by grant, department and user, as regular expressions.
+
+A client id is `<grant>.<department>.<user>.<key>` for a virtual key and a SPIFFE id for a workload. Envoy
+matches expressions (RE2) against the whole value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components import naming
+from components.kubernetes import Manifest
+from components.manifests import meta
+from components.model import Gateway, Grant, TenantGateway, VirtualKey, Workload
+
+AGENT: Final = "agent"
+"""The service account under which a tenant's agents run."""
+ANY_KEY: Final = r"[a-z0-9-]+\..*"
+"""Every virtual key and no workload: a SPIFFE id has a colon before its first dot."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """What all manifests of a tenant are made from: `use` is what it may use of `gateway`."""
+
+    tenant: str
+    use: TenantGateway
+    gateway: Gateway
+    namespace: str
+    labels: Mapping[str, str]
+
+    def manifest(self, api_version: str, kind: str, name: str, spec: Mapping[str, Any]) -> Manifest:
+        """An object in the tenant's namespace."""
+        about = meta(name, self.labels, self.namespace)
+        return {"apiVersion": api_version, "kind": kind, "metadata": about, "spec": dict(spec)}
+
+    def grant(self, grant_id: str) -> Grant:
+        """The grant with an id. Raises `LookupError` where there is none; the model's rules see to it."""
+        if (found := self.use.grant(grant_id)) is None:
+            raise LookupError(f"no grant {grant_id}")
+        return found
+
+    def key(self, key: VirtualKey) -> str:
+        """The client id of a virtual key."""
+        return naming.client(key.grant, self.grant(key.grant).department, key.user, key.id)
+
+    def workload(self, workload: Workload) -> str:
+        """The client id of a workload."""
+        namespace = naming.namespace(self.tenant, workload.purpose, workload.department)
+        return naming.spiffe(self.gateway.identity.trust_domain, namespace, AGENT)
+
+    def workloads(self, chosen: Callable[[Workload], bool] = lambda _: True) -> list[str]:
+        """The client ids of some workloads, sorted."""
+        return sorted(self.workload(each) for each in self.use.workloads if chosen(each))
+
+    def everybody(self) -> str:
+        """All clients of the tenant."""
+        return either(ANY_KEY, self.workloads())
+
+    def of_grant(self, grant: str) -> str:
+        """All clients of a grant."""
+        return either(keys_of_grants([grant]), self.workloads(lambda w: w.grant == grant))
+
+    def of_department(self, department: str) -> str:
+        """All clients of a department, under whatever grant."""
+        keys = rf"[a-z0-9-]+\.{department}\..*"
+        return either(keys, self.workloads(lambda w: w.department == department))
+
+    def of_user(self, user: str) -> str:
+        """All keys of a user."""
+        return rf"[a-z0-9-]+\.[a-z0-9-]+\.{user}\..*"
+
+
+def keys_of_grants(grants: Iterable[str]) -> str:
+    """All keys of some grants."""
+    return rf"({'|'.join(sorted(grants))})\..*"
+
+
+def exactly(workloads: Iterable[str]) -> str:
+    """One of these workloads: the only sign of theirs that means something in an expression is the dot."""
+    return "|".join(workload.replace(".", r"\.") for workload in workloads)
+
+
+def either(keys: str, workloads: Collection[str]) -> str:
+    """Some keys, or one of these workloads."""
+    return "|".join([keys, exactly(workloads)] if workloads else [keys])
