@@ -16,6 +16,8 @@ from cli.outcome import CliError, Exit
 from components.cluster import ApiError, Cluster, UnreachableError
 from components.commons.drills import drills as commons_drills
 from components.drill import Answer, Drill, Record
+from components.governance.args import GovernanceOutputs
+from components.governance.drills import drills as governance_drills
 from components.model.outputs import FoundationOutputs, Outputs, PlatformOutputs, TenantOutputs
 from components.nodes.drills import drills as nodes_drills
 from components.tenancy.drills import drills as tenancy_drills
@@ -35,10 +37,15 @@ def collect(target: Target, known: Told, only: str = "") -> list[Drill]:
     foundation = outputs(target, known, "foundation", FoundationOutputs)
     platform = outputs(target, known, "platform", PlatformOutputs)
     tenants = [outputs(target, known, tenant, TenantOutputs) for tenant in target.model.tenants]
+    governed = {
+        tenant: outputs(target, known, tenant, GovernanceOutputs, "gateway")
+        for tenant in target.model.gateways
+    }
     found = [
         *nodes_drills(target.model.foundation, foundation, tenants),
         *commons_drills(platform),
         *tenancy_drills(target.model.tenants, tenants),
+        *governance_drills(target.model.platform.gateway, target.model.gateways, tenants, governed),
     ]
     chosen = [drill for drill in found if not only or drill.id == only]
     if not chosen:
@@ -47,11 +54,14 @@ def collect(target: Target, known: Told, only: str = "") -> list[Drill]:
     return chosen
 
 
-def outputs(target: Target, known: Told, layer: str, kind: type[T]) -> T:
-    """The typed outputs of a deployed layer. Raises `CliError` where it is not deployed."""
+def outputs(target: Target, known: Told, layer: str, kind: type[T], key: str = "") -> T:
+    """The typed outputs of a deployed layer. Raises `CliError` where it is not deployed.
+
+    `key` is their name in the stack: that of the layer, and `tenant` in a tenant's, unless given.
+    """
     stack = target.stack(layer)
     found = known.get(stack) or engine.export(target, stack)
-    key = layer if layer in ("foundation", "platform") else "tenant"
+    key = key or (layer if layer in ("foundation", "platform") else "tenant")
     if key not in found:
         raise CliError(Exit.UNREACHABLE, f"{stack} is not deployed", f"bastide up {target.name}")
     return kind.parse(found[key], stack)

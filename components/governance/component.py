@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import pulumi
 
-from components import naming
 from components.block import Block
 from components.governance import values
 from components.governance.args import GovernanceArgs, GovernanceOutputs
-from components.governance.values import routes
 
 
 class Governance(Block):
@@ -26,13 +24,5 @@ class Governance(Block):
         credentials = self.add(values.credentials(scope), depends_on=guards)
         policies = self.add(values.policies(scope), depends_on=credentials)
         self.add(values.entrances(scope), depends_on=policies)
-        self.outputs = GovernanceOutputs(
-            namespace=scope.namespace,
-            hosts={
-                listener: naming.gateway_host(scope.tenant, listener, args.gateway.domain)
-                for listener in (naming.KEYS_LISTENER, naming.ID_LISTENER)
-            },
-            models=tuple(model.id for model in routes.used_models(args.use, args.gateway)),
-            providers=tuple(routes.used_providers(args.use, args.gateway)),
-        )
+        self.outputs = values.outputs(scope)
         self.finish(self.outputs.dump())

@@ -7,6 +7,8 @@ from functools import cache
 from components.commons.drills import drills as commons_drills
 from components.commons.values import outputs as platform_outputs
 from components.drill import Drill
+from components.governance import values as governance
+from components.governance.drills import drills as governance_drills
 from components.model.loading import load_environment
 from components.nodes.drills import drills as nodes_drills
 from components.nodes.values import outputs as foundation_outputs
@@ -19,11 +21,17 @@ from twin.settings import ROOT
 def all_drills() -> tuple[Drill, ...]:
     model = load_environment(ROOT / "stacks" / "config", "twin")
     tenants = [tenant_outputs(tenant) for tenant in model.tenants.values()]
+    governed = {}
+    if gateway := model.platform.gateway:
+        for name, use in model.gateways.items():
+            scope = governance.scope_of("twin", model.tenants[name], use, gateway)
+            governed[name] = governance.outputs(scope)
     foundation = foundation_outputs(model.foundation)
     return (
         *nodes_drills(model.foundation, foundation, tenants),
         *commons_drills(platform_outputs("twin", model.platform, ())),
         *tenancy_drills(model.tenants, tenants),
+        *governance_drills(model.platform.gateway, model.gateways, tenants, governed),
     )
 
 

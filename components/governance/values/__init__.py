@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from components import naming
+from components.governance.args import GovernanceOutputs
 from components.governance.values import access, guard, limits, routes, tools
 from components.governance.values.scope import Scope
 from components.kubernetes import Manifest
@@ -52,3 +53,16 @@ def policies(scope: Scope) -> list[Manifest]:
 def entrances(scope: Scope) -> list[Manifest]:
     """The routes themselves, to models and to tools."""
     return [*routes.routes(scope), *tools.tools(scope)]
+
+
+def outputs(scope: Scope) -> GovernanceOutputs:
+    """What other stacks and drills may rely on."""
+    return GovernanceOutputs(
+        namespace=scope.namespace,
+        hosts={
+            listener: naming.gateway_host(scope.tenant, listener, scope.gateway.domain)
+            for listener in (naming.KEYS_LISTENER, naming.ID_LISTENER)
+        },
+        models=tuple(model.id for model in routes.used_models(scope.use, scope.gateway)),
+        providers=tuple(routes.used_providers(scope.use, scope.gateway)),
+    )
