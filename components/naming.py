@@ -8,6 +8,7 @@ Source of the limits: RFC 1123 labels, https://kubernetes.io/docs/concepts/overv
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Final
 
 DOMAIN: Final = "bastide.dev"
@@ -31,7 +32,18 @@ ROLE: Final = f"{DOMAIN}/role"
 ISOLATION: Final = f"{DOMAIN}/isolation"
 ENCRYPTED: Final = f"{DOMAIN}/encrypted"
 LISTENER: Final = f"{DOMAIN}/listener"
+PREMISES: Final = f"{DOMAIN}/premises"  # of a backend: `on` or `off`
+ENVIRONMENT_KIND: Final = f"{DOMAIN}/environment-kind"
 ACCELERATOR: Final = f"{DOMAIN}/accelerator"  # taint of nodes that are kept for claims
+# Annotations by which the charter judges the gateway. Lists are joined by commas, tables made by `table`.
+DATA_CLASSES: Final = f"{DOMAIN}/data-classes"  # list: classes of data that a backend may be sent
+PRICES: Final = f"{DOMAIN}/prices"  # list: models of a backend that have a price
+MAY_LEAVE: Final = f"{DOMAIN}/may-leave"  # list: classes of data that may leave the premises
+MODELS: Final = f"{DOMAIN}/models"  # of a route: model, classes
+BACKENDS: Final = f"{DOMAIN}/backends"  # of a route: backend, its model, `on` or `off`, classes
+KEYS: Final = f"{DOMAIN}/keys"  # of keys: client, owner, expires, grant, class
+GRANTS: Final = f"{DOMAIN}/grants"  # of limits: grant, owner, expires, class, demand, approvals needed
+APPROVALS: Final = f"{DOMAIN}/approvals"  # of limits: grant, person, role, until
 ZONE: Final = "topology.kubernetes.io/zone"
 REGION: Final = "topology.kubernetes.io/region"
 MANAGED_BY: Final = "app.kubernetes.io/managed-by"
@@ -45,6 +57,10 @@ GATEWAY_NAMESPACE: Final = "bastide-gateway"
 GATEWAY: Final = "ai"
 KEYS_LISTENER: Final = "keys"
 ID_LISTENER: Final = "id"
+BACKENDS_TABLE: Final = "backends"
+"""ConfigMap of the gateway's namespace: for each backend a table of model, `on` or `off`, classes."""
+KEYS_PREFIX: Final = "keys-"
+"""How the names of Secrets with virtual keys begin."""
 GATEWAY_PURPOSE: Final = "gateway"
 """Purpose of a tenant's namespace that holds its routes, keys and limits."""
 
@@ -111,6 +127,17 @@ def spiffe(trust_domain: str, namespace: str, account: str) -> str:
 def guard_policy(tenant: str) -> str:
     """The ConfigMap in the gateway's namespace that tells the guard a tenant's rules."""
     return f"guard-{tenant}"
+
+
+def table(rows: Iterable[Iterable[str]]) -> str:
+    """An annotation that CEL can take apart: a line for each row, a space between the fields.
+
+    Raises `ValueError` where a field is empty or holds white space.
+    """
+    made = [list(row) for row in rows]
+    if wrong := [field for row in made for field in row if field.split() != [field]]:
+        raise ValueError(f"no field of a table: {wrong}")
+    return "\n".join(map(" ".join, made))
 
 
 def device_quota(device_class: str) -> str:
