@@ -9,7 +9,23 @@ from typing import Annotated, Final, Literal, TypeAlias
 from pydantic import Field
 
 from components.model.base import Model
-from components.model.gateway_types import Amount, Date, ModelId, StorePath, ToolName, UpstreamModel, UrlPath
+from components.model.gateway_types import (
+    Amount,
+    ClaimValue,
+    Currency,
+    Date,
+    HttpsUrl,
+    ModelId,
+    ModelVersion,
+    PinnedImage,
+    StorePath,
+    TierId,
+    ToolName,
+    UpstreamModel,
+    UrlPath,
+    UrlPrefix,
+)
+from components.model.masking import Entity
 from components.model.types import Count, EmailAddress, Flag, Fqdn, Part, PositiveInt, Slug
 
 Port: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=65535)]
@@ -67,7 +83,7 @@ class Provider(Model):
         description="Whether it is our own model server or somebody's service."
     )
     api: Literal["OpenAI", "Anthropic", "AzureOpenAI"] = Field(description="API that it speaks.")
-    prefix: str = Field(default="v1", pattern=r"^[A-Za-z0-9._/-]*$", description="Path before the API's own.")
+    prefix: UrlPrefix = Field(default="v1", description="Path before the API's own.")
     endpoint: Endpoint = Field(description="Where it answers.")
     region: Slug = Field(description="Region in which data is processed.")
     on_premises: Flag = Field(description="Whether data stays on the premises.")
@@ -93,9 +109,7 @@ class Serving(Model):
 
     provider: Part = Field(description="Id of the provider.")
     model: UpstreamModel = Field(description="Name that the provider gives the model.")
-    version: str = Field(
-        default="", pattern=r"^[A-Za-z0-9._-]*$", description="Version, for people and the audit."
-    )
+    version: ModelVersion = Field(default="", description="Version, for people and the audit.")
     weight: Percent = Field(description="Share of the model's traffic; all weights sum to 100.")
 
 
@@ -136,7 +150,7 @@ class AiModel(Model):
 class Tier(Model):
     """The tokens that one client may use in a day, and what it takes to get them."""
 
-    id: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,15}$", description="Id, e.g. `L1`.")
+    id: TierId = Field(description="Id, e.g. `L1`.")
     tokens_per_day: PositiveInt | None = Field(
         default=None, description="Tokens in a day; without it, every grant says its own."
     )
@@ -155,12 +169,10 @@ class Identity(Model):
     """Who vouches for workloads and for people's second factor."""
 
     trust_domain: Fqdn = Field(description="SPIFFE trust domain.")
-    issuer: str = Field(pattern=r"^https://\S+$", description="Issuer of the tokens.")
-    jwks: str = Field(pattern=r"^https://\S+$", description="Address of its public keys.")
+    issuer: HttpsUrl = Field(description="Issuer of the tokens.")
+    jwks: HttpsUrl = Field(description="Address of its public keys.")
     audience: Slug = Field(default="ai-gateway", description="Audience that a token must name.")
-    second_factor: str = Field(
-        default="mfa", pattern=r"^\S{1,64}$", description="Value of the claim `acr` that proves it."
-    )
+    second_factor: ClaimValue = Field(default="mfa", description="Value of the claim `acr` that proves it.")
 
 
 class ToolServer(Model):
@@ -178,15 +190,14 @@ class ToolServer(Model):
 class Guardrails(Model):
     """What is done with prompts before they leave."""
 
-    image: str = Field(
-        pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9._/-]+@sha256:[0-9a-f]{64}$",
-        description="Image of the guard, by digest; images/guard says how it is built.",
+    image: PinnedImage = Field(
+        description="Image of the guard, by digest; images/guard says how it is built."
     )
     replicas: PositiveInt = Field(default=2, description="Number of guards.")
     injection: Literal["refuse", "mark", "off"] = Field(
         default="refuse", description="What is done with a prompt that looks like an injection."
     )
-    entities: tuple[str, ...] = Field(
+    entities: tuple[Entity, ...] = Field(
         min_length=1, description="Kinds of personal data that are masked, as Presidio names them."
     )
     log_prompts: tuple[Slug, ...] = Field(
@@ -197,7 +208,7 @@ class Guardrails(Model):
 class Accounting(Model):
     """How cost is counted. Counters are whole numbers below 2^32, in units of a currency."""
 
-    currency: str = Field(pattern=r"^[A-Z]{3}$", description="Currency of all amounts, as ISO 4217 has it.")
+    currency: Currency = Field(description="Currency of all amounts, as ISO 4217 has it.")
     unit: Amount = Field(
         default=Decimal("0.0001"), description="Smallest amount that is counted; every call is rounded up."
     )
@@ -234,6 +245,9 @@ class Gateway(Model):
     tasks: Mapping[Slug, tuple[ModelId, ...]] = Field(
         default={}, description="For callers of the model `auto`: models by kind of task, best first."
     )
+    revoked: tuple[EmailAddress, ...] = Field(
+        default=(), description="People who left: they own nothing and approve nothing any more."
+    )
 
     def provider(self, provider_id: str) -> Provider | None:
         """The provider with an id."""
@@ -253,3 +267,13 @@ class Gateway(Model):
         while (after := self.model(found[-1].fallback or "")) and after not in found:
             found.append(after)
         return tuple(found)
+
+    def backends(self, model: AiModel) -> tuple[Provider, ...]:
+        """The providers of the model and of those that answer in its place, each once."""
+        named = [serving.provider for each in self.chain(model) for serving in each.serving]
+        return tuple(each for name in dict.fromkeys(named) if (each := self.provider(name)))
+
+    def allowed(self, model: AiModel) -> frozenset[str]:
+        """The data classes that may be sent to every one of its backends: a fallback widens nothing."""
+        classes = [frozenset(each.data_classes) for each in self.backends(model)]
+        return frozenset.intersection(*classes) if classes else frozenset()

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from components.model.base import Model
-from components.model.gateway_types import Amount, Date, ModelId, Month, ToolName
+from components.model.gateway_types import Amount, Date, ModelId, Month, TierId, ToolName
+from components.model.masking import MaskName, Regex
+from components.model.quantity import broken
 from components.model.types import EmailAddress, Part, PositiveInt, Slug, Text
 
 ApproverRole: TypeAlias = Literal["line-manager", "budget-owner", "data-owner", "security-officer"]
@@ -66,7 +68,7 @@ class Grant(Model):
     department: Part | None = Field(default=None, description="Department; without it, the whole tenant.")
     models: tuple[ModelId, ...] = Field(min_length=1, description="Ids of models.")
     data_class: Slug = Field(description="Most sensitive class of data in prompts.")
-    tier: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9]{0,15}$", description="Id of the token tier.")
+    tier: TierId = Field(description="Id of the token tier.")
     tokens_per_day: PositiveInt | None = Field(
         default=None, description="Tokens in a day, where the tier leaves them open."
     )
@@ -108,8 +110,8 @@ class ToolGrant(Model):
 class MaskPattern(Model):
     """Something of the tenant's own that must not leave."""
 
-    name: Slug = Field(description="Name; shown in place of what is masked.")
-    regex: str = Field(min_length=1, max_length=256, description="Regular expression of Python.")
+    name: MaskName = Field(description="Name; shown in place of what is masked.")
+    regex: Regex = Field(description="Regular expression of Python.")
 
 
 class CutOff(Model):
@@ -121,6 +123,13 @@ class CutOff(Model):
     since: Date = Field(description="Since when.")
     by: EmailAddress = Field(description="Who decided.")
     reason: Text = Field(description="Why; the caller is told.")
+
+    @model_validator(mode="after")
+    def _names_one(self) -> CutOff:
+        if sum(each is not None for each in (self.grant, self.department, self.user)) != 1:
+            rule = "must name exactly one of `grant`, `department` and `user`"
+            raise broken(rule, "Write one cut-off for each.")
+        return self
 
 
 class TenantGateway(Model):
@@ -140,3 +149,9 @@ class TenantGateway(Model):
     def grant(self, grant_id: str) -> Grant | None:
         """The grant with an id."""
         return next((each for each in self.grants if each.id == grant_id), None)
+
+    def limits(self, steps: int) -> int:
+        """The number of rate limits that it takes, where budgets have so many steps below 100 %."""
+        budgets = 1 + len(self.departments) + len(self.users)
+        capped = sum(each.caps is not None for each in self.grants)
+        return (steps + 1) * budgets + len(self.grants) + 3 * capped

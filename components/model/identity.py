@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
+from components.model.checks import repeated
 from components.model.document import Path_
 from components.model.draft import FOUNDATION, PLATFORM, Draft
 from components.model.errors import ConfigProblem
-
-Named = Iterable[tuple[Path_, object]]
-
-
-def _repeated(draft: Draft, layer: str, what: str, named: Named) -> Iterator[ConfigProblem]:
-    first: dict[object, Path_] = {}
-    for path, name in named:
-        if name in first:
-            document = draft.documents[layer]
-            line = document.line(("config", f"bastide:{first[name][0]}", *first[name][1:]))
-            rule = f"must be unique: another {what} has it" + (f" (line {line})" if line else "")
-            yield draft.problem(layer, path, name, rule, f"Give this {what} another one.")
-        first.setdefault(name, path)
 
 
 def file_names(draft: Draft) -> Iterator[ConfigProblem]:
@@ -47,15 +35,15 @@ def foundation_ids(draft: Draft) -> Iterator[ConfigProblem]:
     ):
         alias = "deviceClasses" if key == "device_classes" else key
         ids = (((alias, i, "id"), each.id) for i, each in enumerate(getattr(draft.foundation, key)))
-        yield from _repeated(draft, FOUNDATION, what, ids)
+        yield from repeated(draft, FOUNDATION, what, ids)
     zones = draft.foundation.environment.zones
     at: Path_ = ("environment", "zones")
-    yield from _repeated(draft, FOUNDATION, "zone", (((*at, i, "id"), z.id) for i, z in enumerate(zones)))
+    yield from repeated(draft, FOUNDATION, "zone", (((*at, i, "id"), z.id) for i, z in enumerate(zones)))
     racks = (((*at, i, "racks", j), rack) for i, z in enumerate(zones) for j, rack in enumerate(z.racks))
-    yield from _repeated(draft, FOUNDATION, "rack", racks)
+    yield from repeated(draft, FOUNDATION, "rack", racks)
     for i, pool in enumerate(draft.foundation.pools):
         filled = ((("pools", i, "racks", j), rack) for j, rack in enumerate(pool.racks))
-        yield from _repeated(draft, FOUNDATION, "rack", filled)
+        yield from repeated(draft, FOUNDATION, "rack", filled)
 
 
 def host_ids(draft: Draft) -> Iterator[ConfigProblem]:
@@ -67,8 +55,8 @@ def host_ids(draft: Draft) -> Iterator[ConfigProblem]:
         if pool.kind == "static"
         for j, host in enumerate(pool.hosts)
     ]
-    yield from _repeated(draft, FOUNDATION, "host", (((*at, "name"), host.name) for at, host in hosts))
-    yield from _repeated(draft, FOUNDATION, "host", (((*at, "address"), host.address) for at, host in hosts))
+    yield from repeated(draft, FOUNDATION, "host", (((*at, "name"), host.name) for at, host in hosts))
+    yield from repeated(draft, FOUNDATION, "host", (((*at, "address"), host.address) for at, host in hosts))
     counted = {pool.id for pool in pools if pool.kind != "static"}
     for at, host in hosts:
         pool_id, _, index = host.name.rpartition("-")
@@ -88,9 +76,9 @@ def platform_ids(draft: Draft) -> Iterator[ConfigProblem]:
         ("storage_classes", "storageClasses", "storage class"),
     ):
         ids = (((alias, i, "id"), each.id) for i, each in enumerate(getattr(draft.platform, key)))
-        yield from _repeated(draft, PLATFORM, what, ids)
+        yield from repeated(draft, PLATFORM, what, ids)
     ranks = ((("dataClasses", i, "rank"), each.rank) for i, each in enumerate(draft.platform.data_classes))
-    yield from _repeated(draft, PLATFORM, "data class", ranks)
+    yield from repeated(draft, PLATFORM, "data class", ranks)
 
 
 def tenant_ids(draft: Draft) -> Iterator[ConfigProblem]:
@@ -103,13 +91,13 @@ def tenant_ids(draft: Draft) -> Iterator[ConfigProblem]:
         first.setdefault(tenant.id, layer)
         at: Path_ = ("tenant", "departments")
         departments = (((*at, i, "id"), each.id) for i, each in enumerate(tenant.departments))
-        yield from _repeated(draft, layer, "department", departments)
+        yield from repeated(draft, layer, "department", departments)
         users = (
             ((*at, i, "users", j, "id"), user.id)
             for i, department in enumerate(tenant.departments)
             for j, user in enumerate(department.users)
         )
-        yield from _repeated(draft, layer, "user", users)
+        yield from repeated(draft, layer, "user", users)
 
 
 def namespace_names(draft: Draft) -> Iterator[ConfigProblem]:

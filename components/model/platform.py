@@ -86,3 +86,8 @@ class Platform(Model):
     runtime_classes: tuple[RuntimeClass, ...] = Field(default=(), description="Kinds of sandbox isolation.")
     storage_classes: tuple[StorageClass, ...] = Field(min_length=1, description="Kinds of storage.")
     gateway: Gateway | None = Field(default=None, description="The AI gateway.")
+
+    @property
+    def leaving(self) -> frozenset[str]:
+        """The data classes that may leave the premises; every other is sensitive."""
+        return frozenset(each.id for each in self.data_classes if each.off_premises)

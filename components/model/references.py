@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import combinations
 
+from components.model.checks import unknown
 from components.model.document import Path_
 from components.model.draft import FOUNDATION, PLATFORM, Draft
-from components.model.errors import ConfigProblem, did_you_mean
+from components.model.errors import ConfigProblem
 from components.model.foundation import OpenStackPool, matches
 from components.model.quota import Quota
 from components.model.tenant import Tenant
-
-
-def _known(
-    draft: Draft, layer: str, named: Iterable[tuple[Path_, str | None]], what: str, known: Iterable[str]
-) -> Iterator[ConfigProblem]:
-    names = set(known)
-    for path, name in named:
-        if name is not None and name not in names:
-            yield draft.problem(layer, path, name, f"must be {what}", did_you_mean(name, names))
 
 
 def pool_references(draft: Draft) -> Iterator[ConfigProblem]:
@@ -31,20 +23,20 @@ def pool_references(draft: Draft) -> Iterator[ConfigProblem]:
     networks = {each.id for each in draft.foundation.networks}
     for i, pool in enumerate(draft.foundation.pools):
         at: Path_ = ("pools", i)
-        yield from _known(draft, FOUNDATION, [((*at, "zone"), pool.zone)], "the id of a zone", racks)
+        yield from unknown(draft, FOUNDATION, [((*at, "zone"), pool.zone)], "the id of a zone", racks)
         if pool.zone in racks:
             named = (((*at, "racks", j), rack) for j, rack in enumerate(pool.racks))
             what = f"a rack of the zone `{pool.zone}`"
-            yield from _known(draft, FOUNDATION, named, what, racks[pool.zone])
+            yield from unknown(draft, FOUNDATION, named, what, racks[pool.zone])
         if pool.accelerators:
             model = [((*at, "accelerators", "model"), pool.accelerators.model)]
-            yield from _known(draft, FOUNDATION, model, "the id of an accelerator", models)
+            yield from unknown(draft, FOUNDATION, model, "the id of an accelerator", models)
         elif pool.role == "accelerator":
             mend = "Add `accelerators: {model: ..., count: ...}`, or choose another role."
             yield draft.problem(FOUNDATION, (*at, "role"), pool.role, "must come with `accelerators`", mend)
         if isinstance(pool, OpenStackPool):
             network = [((*at, "network"), pool.network)]
-            yield from _known(draft, FOUNDATION, network, "the id of a network", networks)
+            yield from unknown(draft, FOUNDATION, network, "the id of a network", networks)
 
 
 def device_classes(draft: Draft) -> Iterator[ConfigProblem]:
@@ -77,7 +69,7 @@ def networks(draft: Draft) -> Iterator[ConfigProblem]:
     named = list(enumerate(draft.foundation.networks))
     zones = {zone.id for zone in draft.foundation.environment.zones}
     zone = ((("networks", i, "zone"), each.zone) for i, each in named)
-    yield from _known(draft, FOUNDATION, zone, "the id of a zone", zones)
+    yield from unknown(draft, FOUNDATION, zone, "the id of a zone", zones)
     for (_, one), (i, other) in combinations(named, 2):
         at: Path_ = ("networks", i, "cidr")
         same = one.cidr.version == other.cidr.version
@@ -128,19 +120,19 @@ def tenant_references(draft: Draft) -> Iterator[ConfigProblem]:
         if draft.platform:
             classes = ((("tenant", "dataClasses", i), name) for i, name in enumerate(tenant.data_classes))
             known = [each.id for each in draft.platform.data_classes]
-            yield from _known(draft, layer, classes, "a data class of the platform", known)
+            yield from unknown(draft, layer, classes, "a data class of the platform", known)
         spaces = list(enumerate(tenant.namespaces))
         at: Path_ = ("tenant", "namespaces")
         held = (((*at, i, "dataClass"), each.data_class) for i, each in spaces)
-        yield from _known(draft, layer, held, "one of the tenant's `dataClasses`", tenant.data_classes)
+        yield from unknown(draft, layer, held, "one of the tenant's `dataClasses`", tenant.data_classes)
         owners = (((*at, i, "department"), each.department) for i, each in spaces)
         departments = [each.id for each in tenant.departments]
-        yield from _known(draft, layer, owners, "the id of one of its departments", departments)
+        yield from unknown(draft, layer, owners, "the id of one of its departments", departments)
         if draft.foundation:
             devices = [each.id for each in draft.foundation.device_classes]
             for path, quota in quotas(tenant):
                 claimed = (((*path, "devices", name), name) for name in quota.devices)
-                yield from _known(draft, layer, claimed, "a device class of the foundation", devices)
+                yield from unknown(draft, layer, claimed, "a device class of the foundation", devices)
 
 
 def quotas(tenant: Tenant) -> Iterator[tuple[Path_, Quota]]:

@@ -73,6 +73,11 @@ class Tenant(Model):
         """What `components.naming.namespace` gives: the bounds of the parts keep it whole."""
         return "-".join(part for part in (self.id, namespace.department, namespace.purpose) if part)
 
+    @property
+    def gateway_namespace(self) -> str:
+        """The namespace of its routes, keys and limits; the platform owns it."""
+        return f"{self.id}-gateway"
+
 
 class TenantStack(Model):
     """The stack `<env>.<tenant>`."""

@@ -121,6 +121,13 @@ EmailAddress: TypeAlias = Annotated[
     string_schema("email", _EMAIL, examples=["owner@acme.example"]),
 ]
 
+
+def person(address: str) -> str:
+    """Who is behind an e-mail address: neither case nor what follows a `+` makes another person."""
+    name, _, domain = address.lower().partition("@")
+    return f"{name.partition('+')[0]}@{domain}"
+
+
 _COST = r"[a-z0-9]([-a-z0-9_.]*[a-z0-9])?"
 CostCenter: TypeAlias = Annotated[
     str,
