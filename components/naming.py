@@ -25,7 +25,6 @@ PURPOSE: Final = f"{DOMAIN}/purpose"
 COST_CENTER: Final = f"{DOMAIN}/cost-center"
 DATA_CLASS: Final = f"{DOMAIN}/data-class"
 OWNER: Final = f"{DOMAIN}/owner"  # annotation: an address is no label value
-KEYS: Final = f"{DOMAIN}/keys"  # annotation: owner, expiry, grant and data class of each virtual key
 POOL: Final = f"{DOMAIN}/pool"
 RACK: Final = f"{DOMAIN}/rack"
 ROLE: Final = f"{DOMAIN}/role"
