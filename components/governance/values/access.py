@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
@@ -77,7 +76,7 @@ def _subjects(known: Sequence[str]) -> dict[str, Any]:
 def shards(keys: Sequence[VirtualKey]) -> list[tuple[str, Sequence[VirtualKey]]]:
     """The tenant's keys by the Secret that holds them."""
     starts = range(0, len(keys), SHARD)
-    return [(f"keys-{start // SHARD}", keys[start : start + SHARD]) for start in starts]
+    return [(f"{naming.KEYS_PREFIX}{start // SHARD}", keys[start : start + SHARD]) for start in starts]
 
 
 def store_path(tenant: str, key: VirtualKey) -> str:
@@ -125,8 +124,7 @@ def _brought(scope: Scope, name: str, keys: Sequence[VirtualKey]) -> Manifest:
     """A Secret with the value of each key under its client id."""
     references = {scope.key(key): store_path(scope.tenant, key) for key in keys}
     made = external_secret(scope, name, references, KEY_POLL)
-    about = {scope.key(key): _about(scope, key) for key in keys}
-    made["metadata"]["annotations"] = {naming.KEYS: json.dumps(about, sort_keys=True)}
+    made["metadata"]["annotations"] = {naming.KEYS: naming.table(_about(scope, key) for key in keys)}
     return made
 
 
@@ -147,11 +145,7 @@ def external_secret(scope: Scope, name: str, references: Mapping[str, str], ever
     return scope.manifest("external-secrets.io/v1", "ExternalSecret", name, spec)
 
 
-def _about(scope: Scope, key: VirtualKey) -> dict[str, str]:
+def _about(scope: Scope, key: VirtualKey) -> tuple[str, ...]:
     """What the charter asks of every key: who answers for it, until when, for which data."""
-    return {
-        "owner": key.owner,
-        "expires": key.expires.isoformat(),
-        "grant": key.grant,
-        "dataClass": scope.grant(key.grant).data_class,
-    }
+    data_class = scope.grant(key.grant).data_class
+    return (scope.key(key), key.owner, key.expires.isoformat(), key.grant, data_class)

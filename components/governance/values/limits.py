@@ -35,7 +35,36 @@ def limits(scope: Scope) -> Manifest:
             "global": {"rules": [*_tiers(scope), *_budgets(scope), *_tasks(scope)]},
         },
     }
-    return scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "BackendTrafficPolicy", "limits", spec)
+    made = scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "BackendTrafficPolicy", "limits", spec)
+    made["metadata"]["annotations"] = _approved(scope)
+    return made
+
+
+def _approved(scope: Scope) -> dict[str, str]:
+    """What the charter asks of every grant: who answers for it, until when, who approved it."""
+    grants = [
+        (
+            grant.id,
+            grant.owner,
+            grant.expires.isoformat(),
+            grant.data_class,
+            str(_demand(scope.gateway, grant)),
+            str(tier.approvals if (tier := scope.gateway.tier(grant.tier)) else 0),
+        )
+        for grant in scope.use.grants
+    ]
+    approvals = [
+        (grant.id, approval.by, approval.role, approval.expires.isoformat())
+        for grant in scope.use.grants
+        for approval in grant.approvals
+    ]
+    tables = {naming.GRANTS: naming.table(grants), naming.APPROVALS: naming.table(approvals)}
+    return {key: text for key, text in tables.items() if text}
+
+
+def _demand(gateway: Gateway, grant: Grant) -> int:
+    """The tokens a day that the grant's kind of agent uses; 0 where no kind is named."""
+    return next((each.tokens_per_day for each in gateway.demand if each.agent == grant.agent), 0)
 
 
 def _tiers(scope: Scope) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,10 @@ GATEWAY_API: Final = "gateway.networking.k8s.io"
 def routes(scope: Scope) -> list[Manifest]:
     """The AIGatewayRoutes of both listeners, of at most 15 models each."""
     made = []
-    for listener, rules in ((naming.KEYS_LISTENER, _for_keys(scope)), (naming.ID_LISTENER, _for_ids(scope))):
+    for listener, rules, grants in (
+        (naming.KEYS_LISTENER, _for_keys(scope), {key.grant for key in scope.use.keys}),
+        (naming.ID_LISTENER, _for_ids(scope), {workload.grant for workload in scope.use.workloads}),
+    ):
         for start in range(0, len(rules), RULES_MAX):
             name = naming.join(scope.tenant, listener, str(start // RULES_MAX))
             spec = {
@@ -34,8 +37,29 @@ def routes(scope: Scope) -> list[Manifest]:
             }
             route = scope.manifest(f"{AI_GATEWAY}/v1beta1", "AIGatewayRoute", name, spec)
             route["metadata"]["labels"][naming.LISTENER] = listener
+            route["metadata"]["annotations"] = _facts(scope, rules[start : start + RULES_MAX], grants)
             made.append(route)
     return made
+
+
+def _facts(scope: Scope, rules: Sequence[Mapping[str, Any]], grants: set[str]) -> dict[str, str]:
+    """What the charter asks of every route: the data that `grants` bring, what each backend may be sent."""
+    names = [match["headers"][0]["value"] for rule in rules for match in rule["matches"]]
+    models = [(name, ",".join(_classes(scope, name, grants))) for name in names]
+    pairs = {(ref["name"], ref["modelNameOverride"]) for rule in rules for ref in rule["backendRefs"]}
+    backends = [
+        (name, model, "on" if provider.on_premises else "off", ",".join(provider.data_classes))
+        for name, model in sorted(pairs)
+        if (provider := scope.gateway.provider(name))
+    ]
+    return {naming.MODELS: naming.table(models), naming.BACKENDS: naming.table(backends)}
+
+
+def _classes(scope: Scope, name: str, grants: set[str]) -> list[str]:
+    """The classes of data of those of `grants` that name a model."""
+    model = scope.gateway.model(name)
+    naming_it = _grants(scope.use, scope.gateway, model) & grants if model else set()
+    return sorted({grant.data_class for grant in scope.use.grants if grant.id in naming_it})
 
 
 def parent(listener: str) -> dict[str, str]:

@@ -43,7 +43,8 @@ def backend_name(server: str) -> str:
 
 def _server(scope: Scope, server: ToolServer) -> Iterator[Manifest]:
     name = backend_name(server.id)
-    yield backend(name, scope.namespace, scope.labels, server.endpoint)
+    labels = {**scope.labels, naming.PREMISES: "on" if server.on_premises else "off"}
+    yield backend(name, scope.namespace, labels, server.endpoint)
     if server.key:
         yield access.external_secret(scope, name, {KEY: server.key}, "1h")
 
