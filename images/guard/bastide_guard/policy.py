@@ -1,7 +1,7 @@
 """What the guard enforces for one tenant: the contract between the gateway block and the guard.
 
-It travels as the key `policy.json` of the ConfigMap `guard-<tenant>`, camelCase. Imports pydantic alone, so
-that whoever writes policies can validate them here.
+It travels as the key `policy.json` of the ConfigMap `guard-<tenant>`, camelCase. Needs pydantic alone:
+those who write policies can check them here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
+
+from bastide_guard.entities import NEED_A_MODEL, SUPPORTED
 
 Name: TypeAlias = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@-]{0,252}$")]
 Host: TypeAlias = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
@@ -89,6 +91,15 @@ class Masking(Part):
 
     entities: tuple[str, ...] = Field(description="Kinds of personal data; see `bastide_guard.entities`.")
     patterns: tuple[MaskPattern, ...] = Field(default=(), description="The tenant's own.")
+
+    @model_validator(mode="after")
+    def _known(self) -> Masking:
+        unknown = [entity for entity in self.entities if entity not in SUPPORTED]
+        if unknown:
+            why = [f"{each!r} needs a language model" for each in unknown if each in NEED_A_MODEL]
+            why += [f"no entity {each!r}" for each in unknown if each not in NEED_A_MODEL]
+            raise ValueError("; ".join(why))
+        return self
 
 
 class Guardrails(Part):

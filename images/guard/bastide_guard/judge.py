@@ -1,0 +1,142 @@
+"""The decision on one call: a pure function of the tenant's policy, the call and the time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bastide_guard.injection import suspect
+from bastide_guard.masking import Masked, mask
+from bastide_guard.policy import Grant, TenantPolicy
+from bastide_guard.refusal import Code, Refusal
+from bastide_guard.request import ENDPOINTS, Kind, Request, parse
+from bastide_guard.routing import choose
+from bastide_guard.tasks import check_task, check_tool_calls
+
+FINGERPRINT_DIGITS = 16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """What a caller sends, but for the body: values of headers, empty where absent."""
+
+    method: str
+    path: str
+    client: str
+    task: str = ""
+    task_kind: str = ""
+
+    @property
+    def anthropic(self) -> bool:
+        """Whether the caller speaks Anthropic's API."""
+        return self.kind == "messages"
+
+    @property
+    def kind(self) -> Kind | None:
+        """What the body is, if the path is known."""
+        return ENDPOINTS.get(self.path.partition("?")[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """A call may go on."""
+
+    decision: str
+    """For the audit: `allow`, then `key=value` pairs, all joined by `;`."""
+    fingerprint: str = ""
+    body: bytes | None = None
+    """In place of the caller's, where it differs."""
+    masked: Mapping[str, int]
+    """Values by entity."""
+    log: str = ""
+    """A line of JSON with the masked prompt, where the grant allows one."""
+
+
+def grant_of(policy: TenantPolicy, client: str) -> tuple[str, Grant]:
+    """The grant behind `x-bastide-client`: a SPIFFE id, or `<grant>.…`. Raises `Refusal`."""
+    name = policy.workloads.get(client, "") if client.startswith("spiffe://") else client.partition(".")[0]
+    if name not in policy.grants:
+        raise Refusal(Code.UNKNOWN_CLIENT, "The caller has no grant.")
+    return name, policy.grants[name]
+
+
+def endpoint(call: Call) -> Kind | None:
+    """What is asked for; None for the list of models, which has no body. Raises `Refusal`."""
+    if call.method == "GET" and call.path.partition("?")[0] == "/v1/models":
+        return None
+    if call.method != "POST" or call.kind is None:
+        raise Refusal(Code.UNKNOWN_ENDPOINT, "The gateway has no such endpoint for models.")
+    return call.kind
+
+
+def judge(policy: TenantPolicy, call: Call, raw: bytes, now: float) -> Verdict:
+    """Check, mask and route a call; `now` is in seconds since 1970. Raises `Refusal` and `TimeoutError`."""
+    name, grant = grant_of(policy, call.client)
+    kind = endpoint(call)
+    if kind is None:
+        return Verdict(decision=f"allow;class={grant.data_class}", masked={})
+    check_task(grant, call.task, now)
+    request = parse(kind, raw)
+    if request.size > policy.guardrails.max_input_characters:
+        most = policy.guardrails.max_input_characters
+        raise Refusal(Code.INPUT_TOO_LARGE, f"The texts have more than {most} characters.")
+    check_tool_calls(grant, request.tool_calls)
+    model = choose(policy, grant, request.model, call.task_kind, request.needs, request.tokens)
+    marked = _check_prompt(policy, request)
+    leaves = policy.models[model].leaves
+    masked = _masked(policy, request) if leaves or grant.log_prompts else None
+    sent = request.with_texts(masked.texts) if masked and masked.total and leaves else request
+    changed = sent is not request or model != request.model
+    facts = {
+        "class": grant.data_class,
+        **({"masked": str(masked.total)} if masked and leaves else {}),
+        **({"chosen": model} if model != request.model else {}),
+        **({"marked": marked} if marked else {}),
+        **({"media": str(request.media)} if request.media else {}),
+    }
+    decision = ";".join(["allow", *(f"{key}={value}" for key, value in facts.items())])
+    return Verdict(
+        decision=decision,
+        fingerprint=fingerprint(request.last()),
+        body=sent.encoded(model) if changed else None,
+        masked=masked.counts if masked and leaves else {},
+        log=_line(policy, call, name, model, decision, masked) if masked and grant.log_prompts else "",
+    )
+
+
+def fingerprint(text: str) -> str:
+    """The first hexadecimal digits of the SHA-256 of a text, case and spaces made equal."""
+    plain = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return hashlib.sha256(plain.encode()).hexdigest()[:FINGERPRINT_DIGITS]
+
+
+def _check_prompt(policy: TenantPolicy, request: Request) -> str:
+    """The name of the rule that a prompt breaks, where that is only marked."""
+    if policy.guardrails.injection == "off":
+        return ""
+    checked = (text.value for text in request.texts if not text.instruction)
+    broken = next((name for text in checked if (name := suspect(text))), "")
+    if broken and policy.guardrails.injection == "refuse":
+        raise Refusal(Code.PROMPT_REFUSED, f"The prompt looks like an attack on the model ({broken}).")
+    return broken
+
+
+def _masked(policy: TenantPolicy, request: Request) -> Masked:
+    return mask([text.value for text in request.texts], policy.masking)
+
+
+def _line(policy: TenantPolicy, call: Call, grant: str, model: str, decision: str, masked: Masked) -> str:
+    fields = {
+        "event": "prompt",
+        "tenant": policy.tenant,
+        "client": call.client,
+        "grant": grant,
+        "task": call.task,
+        "model": model,
+        "decision": decision,
+        "texts": masked.texts,
+    }
+    return json.dumps(fields, ensure_ascii=False)
