@@ -10,6 +10,7 @@ from typing import Final
 from components.model.document import Document, Path_
 from components.model.errors import ConfigProblem
 from components.model.foundation import Foundation
+from components.model.gateway import Gateway
 from components.model.grants import TenantGateway
 from components.model.platform import Platform
 from components.model.tenant import Tenant
@@ -33,6 +34,11 @@ class Draft:
     tenants: Mapping[str, Tenant]
     gateways: Mapping[str, TenantGateway]
     today: date
+
+    @property
+    def gateway(self) -> Gateway | None:
+        """The platform's gateway."""
+        return self.platform.gateway if self.platform else None
 
     def problem(self, layer: str, path: Path_, value: object, rule: str, mend: str) -> ConfigProblem:
         """A problem at `path` (from our own key on: `("pools", 2, "zone")`) of a layer's file."""

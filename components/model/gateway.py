@@ -261,6 +261,10 @@ class Gateway(Model):
         """The tier with an id."""
         return next((each for each in self.tiers if each.id == tier_id), None)
 
+    def needs(self, agent: str | None) -> int:
+        """The tokens that a kind of agent uses in a day; 0 where nothing is known of it."""
+        return next((each.tokens_per_day for each in self.demand if each.agent == agent), 0)
+
     def chain(self, model: AiModel) -> tuple[AiModel, ...]:
         """The model and those that answer in its place, in order; a cycle ends where it closes."""
         found = [model]

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from components.model import capacity, identity, references
+from components.model import (
+    approvals,
+    budgets,
+    callers,
+    capacity,
+    granting,
+    identity,
+    providers,
+    references,
+    routing,
+)
 from components.model.draft import Draft
 from components.model.errors import ConfigProblem
 
@@ -13,4 +23,10 @@ RULES: Final[tuple[Callable[[Draft], Iterator[ConfigProblem]], ...]] = (
     *identity.RULES,
     *references.RULES,
     *capacity.RULES,
+    *providers.RULES,
+    *routing.RULES,
+    *budgets.RULES,
+    *granting.RULES,
+    *approvals.RULES,
+    *callers.RULES,
 )
