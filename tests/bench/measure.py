@@ -21,7 +21,7 @@ class Figure:
     """Seconds of ours and of a peer (or a floor), and what they are to each other.
 
     `relation` is `ratio` (ours / peer), `difference` (ours - peer, in seconds) or `share`
-    ((ours - peer) / ours); `aim` is its upper bound, None where none was set.
+    ((ours - peer) / ours) or `seconds` (ours alone); `aim` is its upper bound, None where none was set.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Figure:
     @property
     def related(self) -> float:
         a, b = median(self.ours), median(self.peer)
-        return {"ratio": a / b, "difference": a - b, "share": (a - b) / a}[self.relation]
+        return {"ratio": a / b, "difference": a - b, "share": (a - b) / a, "seconds": a}[self.relation]
 
     def as_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
             "what": self.what,
             "peer": self.peer_is,
-            "seconds": _spread(self.ours),
+            "ours_seconds": _spread(self.ours),
             "peer_seconds": _spread(self.peer),
             self.relation: round(self.related, 3),
             "aim": self.aim,

@@ -34,17 +34,24 @@ def spread(figures: dict[str, float]) -> str:
 
 
 def said(relation: str, value: float) -> str:
-    return {"ratio": f"{value:.2f} times", "difference": f"{value:.2f} s", "share": f"{value:.0%}"}[relation]
+    seconds = f"{value:.2f} s"
+    texts = {
+        "ratio": f"{value:.2f} times",
+        "difference": seconds,
+        "share": f"{value:.0%}",
+        "seconds": seconds,
+    }
+    return texts[relation]
 
 
 def row(figure: dict[str, Any]) -> str:
-    relation = next(key for key in ("ratio", "difference", "share") if key in figure)
+    relation = next(key for key in ("ratio", "difference", "share", "seconds") if key in figure)
     aim = "none set"
     if figure["aim"] is not None:
         aim = f"at most {said(relation, figure['aim'])}: {'met' if figure['met'] else 'missed'}"
     cells = (
         figure["name"],
-        f"{figure['what']}: {spread(figure['seconds'])}",
+        f"{figure['what']}: {spread(figure['ours_seconds'])}",
         f"{figure['peer']}: {spread(figure['peer_seconds'])}",
         said(relation, figure[relation]),
         aim,
