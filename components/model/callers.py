@@ -106,7 +106,7 @@ def _uncovered(
     rank = {each.id: each.rank for each in use.platform.data_classes}
     most = rank.get(grant.data_class)
     if most is not None and rank.get(space.data_class, most) > most:
-        rule = f"must be for data of class `{space.data_class}`, as its namespace: it is for `{grant.data_class}`"
+        rule = f"must be for data of class `{space.data_class}`, the namespace's: it has `{grant.data_class}`"
         yield draft.problem(use.layer, path, grant.id, rule, "Choose another grant, or have it raised.")
     if grant.department not in {None, space.department}:
         rule = f"must be of the namespace's department: it is of `{grant.department}`"

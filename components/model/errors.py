@@ -13,8 +13,11 @@ HIDDEN: Final = "[hidden]"
 MISSING: Final = "(missing)"
 
 _TELLTALE = re.compile(
-    r"pass(word|phrase|wd)?|secret(?!Store)|token(?!s)|credential|private|api-?key|auth", re.IGNORECASE
+    r"pass(word|phrase|wd)?|secret(?!Store\b)|(?<!caps\.)token(?!sPerDay\b)|credential|private|api-?key|auth"
+    r"|\.key$|\.keys\[\d+\]\.value",
+    re.IGNORECASE,
 )
+"""Paths whose values are not shown: where the path of a secret belongs, the secret itself may stand."""
 _VALUE_MAX = 80
 
 

@@ -47,10 +47,9 @@ def servings(draft: Draft) -> Iterator[ConfigProblem]:
         return
     for i, model in enumerate(draft.gateway.models):
         at: Path_ = ("gateway", "models", i, "serving")
-        served = (
-            ((*at, j, "model"), f"{each.provider}/{each.model}") for j, each in enumerate(model.serving)
-        )
-        yield from repeated(draft, PLATFORM, "serving of the model", served)
+        places = (f"{each.provider}/{each.model}" for each in model.serving)
+        named = (((*at, j, "model"), place) for j, place in enumerate(places))
+        yield from repeated(draft, PLATFORM, "serving of the model", named)
         for j, serving in enumerate(model.serving):
             provider = draft.gateway.provider(serving.provider)
             if provider is None:

@@ -9,7 +9,7 @@ import pytest
 from cli.check import render
 from components.model.errors import ConfigError
 from components.model.loading import check_environment, load_environment
-from tests.support.configs import ENVIRONMENT, GOOD, BadCase, bad_cases
+from tests.support.configs import ENVIRONMENT, GOOD, TODAY, BadCase, bad_cases
 
 CASES = bad_cases()
 
@@ -20,13 +20,13 @@ def test_there_are_enough_cases() -> None:
 
 
 def test_the_good_environment_has_no_problem() -> None:
-    assert check_environment(GOOD, ENVIRONMENT) == []
+    assert check_environment(GOOD, ENVIRONMENT, today=TODAY) == []
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_bad_files_are_refused(case: BadCase, tmp_path: Path) -> None:
     case.write(tmp_path)
-    found = check_environment(tmp_path, ENVIRONMENT)
+    found = check_environment(tmp_path, ENVIRONMENT, today=TODAY)
     listing = render(found)
     assert len(found) == len(case.problems), listing
     for problem, expected in zip(found, case.problems, strict=True):
@@ -44,7 +44,7 @@ def test_bad_files_are_refused(case: BadCase, tmp_path: Path) -> None:
 def test_every_problem_says_all(case: BadCase, tmp_path: Path) -> None:
     case.write(tmp_path)
     with pytest.raises(ConfigError) as refused:
-        load_environment(tmp_path, ENVIRONMENT)
+        load_environment(tmp_path, ENVIRONMENT, today=TODAY)
     for problem in refused.value.problems:
         assert all((problem.file, problem.path, problem.value, problem.rule, problem.mend))
         assert problem.line > 0 or not Path(problem.file).exists() or problem.path == "(file)"

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -27,7 +26,7 @@ VALUES = st.recursive(
 
 
 def own(layer: str) -> dict[str, Any]:
-    config = yaml.safe_load((GOOD / f"Pulumi.{ENVIRONMENT}.{layer}.yaml").read_text())["config"]
+    config = read(GOOD / f"Pulumi.{ENVIRONMENT}.{layer}.yaml").data["config"]
     return {
         key.removeprefix("bastide:"): value for key, value in config.items() if key.startswith("bastide:")
     }

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
 MODEL = Path(__file__).resolve().parent.parent / "model"
 GOOD = MODEL / "good"
 ENVIRONMENT = "site"
+TODAY: Final = date(2026, 11, 15)
+"""The day on which the cases are judged."""
 
 
 @dataclass(frozen=True, kw_only=True)
