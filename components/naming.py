@@ -63,7 +63,10 @@ KEYS_PREFIX: Final = "keys-"
 GATEWAY_PURPOSE: Final = "gateway"
 """Purpose of a tenant's namespace that holds its routes, keys and limits."""
 
+MONITORING_NAMESPACE: Final = "bastide-observability"
+
 # Request headers of the gateway. Of these a caller may send the task and its kind only.
+HOST_HEADER: Final = "x-bastide-host"
 CLIENT_HEADER: Final = "x-bastide-client"
 TENANT_HEADER: Final = "x-bastide-tenant"
 MONTH_HEADER: Final = "x-bastide-month"
@@ -105,9 +108,17 @@ def user(tenant: str, user_id: str) -> str:
     return f"bastide:{tenant}:user:{user_id}"
 
 
-def client(grant: str, department: str | None, user: str, key: str) -> str:
-    """The client id of a virtual key: `coding.research.ada.ada-laptop`; `-` stands for no department."""
-    return ".".join((grant, department or "-", user, key))
+def client(tenant: str, grant: str, department: str | None, user: str, key: str) -> str:
+    """The client id of a virtual key: `coding.research.<user>.<key>`; `-` stands for no department.
+
+    Providers see it, so user and key are pseudonyms.
+    """
+    return ".".join((grant, department or "-", pseudonym(tenant, user), pseudonym(tenant, key)))
+
+
+def pseudonym(tenant: str, name: str) -> str:
+    """A stable name of ten digits in place of a person's; who knows the names can tell whose it is."""
+    return hashlib.sha256(f"{tenant}/{name}".encode()).hexdigest()[:10]
 
 
 def gateway_host(tenant: str, listener: str, domain: str) -> str:

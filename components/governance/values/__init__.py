@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from components import naming
 from components.governance.args import GovernanceOutputs
-from components.governance.values import access, guard, limits, routes, tools
+from components.governance.values import access, alerts, guard, limits, routes, tools
 from components.governance.values.scope import Scope
 from components.kubernetes import Manifest
 from components.manifests import default_deny, namespace, quota
@@ -46,8 +46,8 @@ def credentials(scope: Scope) -> list[Manifest]:
 
 
 def policies(scope: Scope) -> list[Manifest]:
-    """What holds on the tenant's routes: who gets in, and how much."""
-    return [*access.security_policies(scope), limits.limits(scope)]
+    """What holds on the tenant's routes: who gets in, how much, and who is told."""
+    return [*access.security_policies(scope), limits.limits(scope), alerts.alerts(scope)]
 
 
 def entrances(scope: Scope) -> list[Manifest]:

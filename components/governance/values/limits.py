@@ -7,18 +7,17 @@ Source: https://gateway.envoyproxy.io/docs/api/extension_types/#ratelimitrule
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping
-from decimal import Decimal
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from components import naming
+from components.governance.values.budgets import Step, steps
 from components.governance.values.routes import ENVOY_GATEWAY, GATEWAY_API
 from components.governance.values.scope import Scope
 from components.kubernetes import Manifest
-from components.model import Gateway, Grant, TenantGateway
+from components.model import Gateway, Grant
 
-CUT_OFF: Final = 100
+POLICY: Final = "limits"
 TOKENS: Final = "total_tokens"
 COST: Final = "cost"
 """Keys under which the gateway counts a call: tokens, and money in units of `accounting.unit`."""
@@ -32,12 +31,24 @@ def limits(scope: Scope) -> Manifest:
         "mergeType": "StrategicMerge",
         "rateLimit": {
             "type": "Global",
-            "global": {"rules": [*_tiers(scope), *_budgets(scope), *_tasks(scope)]},
+            "global": {"rules": rules(scope)},
         },
     }
-    made = scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "BackendTrafficPolicy", "limits", spec)
+    made = scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "BackendTrafficPolicy", POLICY, spec)
     made["metadata"]["annotations"] = _approved(scope)
     return made
+
+
+def rules(scope: Scope) -> list[dict[str, Any]]:
+    """All limits. The caller is told what is left of tokens and calls, and these come first: of two limits
+    that are used up the first answers, so a refusal without such a header is a budget's.
+    """
+    return [*_tiers(scope), *_tasks(scope), *map(_budget, steps(scope))]
+
+
+def first_budget(scope: Scope) -> int:
+    """The index of the first budget's rule: the rate limit service knows rules by their index."""
+    return len([*_tiers(scope), *_tasks(scope)])
 
 
 def _approved(scope: Scope) -> dict[str, str]:
@@ -80,42 +91,6 @@ def tokens_per_day(gateway: Gateway, grant: Grant) -> int:
     return grant.tokens_per_day or (tier.tokens_per_day if tier else None) or 0
 
 
-def _budgets(scope: Scope) -> Iterator[dict[str, Any]]:
-    """Money of the tenant, its departments and users; told at each step, cut off at the whole."""
-    yield from _budget(scope, scope.everybody(), scope.use.monthly, {})
-    for department in scope.use.departments:
-        name = department.department
-        yield from _budget(scope, scope.of_department(name), department.monthly, changes(scope.use, name))
-    for user in scope.use.users:
-        yield from _budget(scope, scope.of_user(user.user), user.monthly, {})
-
-
-def changes(use: TenantGateway, department: str) -> dict[str, Decimal]:
-    """What transfers add to (or take from) a department's budget, by month."""
-    found: dict[str, Decimal] = {}
-    for transfer in use.transfers:
-        if department in (transfer.source, transfer.target):
-            signed = transfer.amount if department == transfer.target else -transfer.amount
-            found[transfer.month] = found.get(transfer.month, Decimal(0)) + signed
-    return found
-
-
-def _budget(
-    scope: Scope, who: str, monthly: Decimal, by_month: Mapping[str, Decimal]
-) -> Iterator[dict[str, Any]]:
-    """One budget: months with transfers have a rule of their own, all others share one."""
-    accounting = scope.gateway.accounting
-    months = sorted(by_month)
-    others = [_exactly(naming.MONTH_HEADER, month, invert=True) for month in months]
-    windows = [([_exactly(naming.MONTH_HEADER, month)], monthly + by_month[month]) for month in months]
-    windows.append(([*others, _each(naming.MONTH_HEADER)], monthly))
-    for selectors, amount in windows:
-        for percent in (*accounting.steps, CUT_OFF):
-            units = math.floor(amount * percent / 100 / accounting.unit)
-            rule = _rule([_clients(who), *selectors], units, "Year", COST)
-            yield rule if percent == CUT_OFF else {**rule, "shadowMode": True}
-
-
 def _tasks(scope: Scope) -> Iterator[dict[str, Any]]:
     """What one task may use: tokens, calls, and the same message again and again."""
     for grant in scope.use.grants:
@@ -126,6 +101,12 @@ def _tasks(scope: Scope) -> Iterator[dict[str, Any]]:
             yield _rule([*task, _each(naming.FINGERPRINT_HEADER)], grant.caps.repeats, "Hour")
 
 
+def _budget(step: Step) -> dict[str, Any]:
+    rule = _rule([_clients(step.clients), *step.months], step.units, "Year", COST)
+    rule["xRateLimitHeaders"] = "Off"
+    return rule if step.enforced else {**rule, "shadowMode": True}
+
+
 def _clients(expression: str) -> dict[str, Any]:
     return {"name": naming.CLIENT_HEADER, "type": "RegularExpression", "value": expression}
 
@@ -134,15 +115,10 @@ def _each(header: str) -> dict[str, Any]:
     return {"name": header, "type": "Distinct"}
 
 
-def _exactly(header: str, value: str, invert: bool = False) -> dict[str, Any]:
-    made: dict[str, Any] = {"name": header, "type": "Exact", "value": value}
-    return {**made, "invert": True} if invert else made
-
-
-def _rule(headers: list[dict[str, Any]], most: int, unit: str, counted: str = "") -> dict[str, Any]:
+def _rule(headers: Sequence[Mapping[str, Any]], most: int, unit: str, counted: str = "") -> dict[str, Any]:
     """A limit; `counted` names what a call takes off it at its end, else every call takes one."""
     made: dict[str, Any] = {
-        "clientSelectors": [{"headers": headers}],
+        "clientSelectors": [{"headers": list(headers)}],
         "limit": {"requests": most, "unit": unit},
         "shared": True,
         "xRateLimitHeaders": "DraftVersion03",

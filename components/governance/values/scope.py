@@ -1,7 +1,7 @@
 """A tenant at the gateway, and its clients by grant, department and user, as regular expressions.
 
-A client id is `<grant>.<department>.<user>.<key>` for a virtual key and a SPIFFE id for a workload. Envoy
-matches expressions (RE2) against the whole value.
+A client id is `<grant>.<department>.<user>.<key>` for a virtual key, the last two as pseudonyms, and a SPIFFE
+id for a workload. Envoy matches expressions (RE2) against the whole value.
 """
 
 from __future__ import annotations
@@ -44,7 +44,8 @@ class Scope:
 
     def key(self, key: VirtualKey) -> str:
         """The client id of a virtual key."""
-        return naming.client(key.grant, self.grant(key.grant).department, key.user, key.id)
+        department = self.grant(key.grant).department
+        return naming.client(self.tenant, key.grant, department, key.user, key.id)
 
     def workload(self, workload: Workload) -> str:
         """The client id of a workload."""
@@ -70,7 +71,7 @@ class Scope:
 
     def of_user(self, user: str) -> str:
         """All keys of a user."""
-        return rf"[a-z0-9-]+\.[a-z0-9-]+\.{user}\..*"
+        return rf"[a-z0-9-]+\.[a-z0-9-]+\.{naming.pseudonym(self.tenant, user)}\..*"
 
 
 def keys_of_grants(grants: Iterable[str]) -> str:

@@ -14,7 +14,9 @@ from components.governance.values import access, guard, tools
 from components.governance.values.scope import Scope
 from tests.components.governance.changed import provider_with, use_with
 
-KEYS = {"coding.research.ada.ada-laptop", "office.support.bob.desk"}
+ADA = naming.client("acme", "coding", "research", "ada", "ada-laptop")
+BOB = naming.client("acme", "office", "support", "bob", "desk")
+KEYS = {ADA, BOB}
 AGENT = "spiffe://twin.example/ns/acme-support-agents/sa/agent"
 
 
@@ -49,7 +51,7 @@ def test_every_key_is_born_in_the_store_and_brought_under_its_client_id(scope: S
 def test_every_key_says_who_answers_for_it_and_until_when(scope: Scope) -> None:
     [brought] = of_kind(access.secrets(scope), "ExternalSecret")
     rows = [row.split(" ") for row in brought["metadata"]["annotations"][naming.KEYS].split("\n")]
-    assert ["office.support.bob.desk", "bob@acme.example", "2035-06-30", "office", "internal"] in rows
+    assert [BOB, "bob@acme.example", "2035-06-30", "office", "internal"] in rows
     assert {row[0] for row in rows} == KEYS
 
 
@@ -104,9 +106,10 @@ def test_tools_are_named_one_by_one_and_by_grant(scope: Scope) -> None:
     assert rule["target"]["tools"] == [{"backend": "tools-search", "tool": "web_search"}]
     [pattern] = re.findall(r'matches\("(.*)"\)', rule["cel"])
     expression = re.compile(json.loads(f'"{pattern}"'))
-    assert expression.search("office.support.bob.desk")
-    assert not expression.search("coding.research.ada.office.desk")
-    assert not expression.search("my-office.support.bob.desk")
+    assert expression.search(BOB)
+    assert not expression.search(ADA)
+    assert not expression.search(f"{ADA}.office.x")
+    assert not expression.search(f"my-{BOB}")
 
 
 def test_the_guard_knows_what_leaves(scope: Scope) -> None:
@@ -131,9 +134,9 @@ def test_a_fallback_off_the_premises_is_enough_to_leave(scope: Scope) -> None:
 @pytest.mark.parametrize(
     ("cut", "refused", "kept"),
     [
-        ({"grant": "office"}, [AGENT, "office.support.bob.desk"], ["coding.research.ada.ada-laptop"]),
-        ({"department": "research"}, ["coding.research.ada.ada-laptop"], [AGENT, "office.support.bob.desk"]),
-        ({"user": "bob"}, ["office.support.bob.desk"], [AGENT, "coding.research.ada.ada-laptop"]),
+        ({"grant": "office"}, [AGENT, BOB], [ADA]),
+        ({"department": "research"}, [ADA], [AGENT, BOB]),
+        ({"user": "bob"}, [BOB], [AGENT, ADA]),
     ],
 )
 def test_a_cut_off_concerns_exactly_its_clients(
@@ -159,3 +162,9 @@ def test_all_of_it_is_in_the_platforms_hands(scope: Scope) -> None:
         ("ConfigMap", naming.GATEWAY_NAMESPACE),
         ("ReferenceGrant", naming.GATEWAY_NAMESPACE),
     }
+
+
+def test_client_ids_name_no_person(scope: Scope) -> None:
+    for client in KEYS:
+        assert not set(client.split(".")) & {"ada", "bob", "ada-laptop", "desk"}
+    assert len(KEYS) == 2

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from components import naming
-from components.governance.values import limits
+from components.governance.values import budgets, limits
 from components.governance.values.scope import Scope
 from tests.components.governance.changed import use_with
 
-ADA = "coding.research.ada.ada-laptop"
-BOB = "office.support.bob.desk"
+ADA = naming.client("acme", "coding", "research", "ada", "ada-laptop")
+BOB = naming.client("acme", "office", "support", "bob", "desk")
 AGENT = "spiffe://twin.example/ns/acme-support-agents/sa/agent"
 
 
@@ -107,13 +107,19 @@ def test_a_budget_is_never_rounded_up(scope: Scope) -> None:
 
 
 def test_transfers_add_up_by_month(scope: Scope) -> None:
-    assert limits.changes(scope.use, "research") == {"2026-11": Decimal(-250)}
-    assert limits.changes(scope.use, "support") == {"2026-11": Decimal(250)}
-    assert limits.changes(scope.use, "other") == {}
+    assert budgets.changes(scope.use, "research") == {"2026-11": Decimal(-250)}
+    assert budgets.changes(scope.use, "support") == {"2026-11": Decimal(250)}
+    assert budgets.changes(scope.use, "other") == {}
 
 
-def test_limits_are_shared_by_all_routes_and_told_to_the_caller(scope: Scope) -> None:
-    assert rules(scope)
-    for rule in rules(scope):
-        assert rule["shared"] is True
-        assert rule["xRateLimitHeaders"] == "DraftVersion03"
+def test_limits_are_shared_by_all_routes(scope: Scope) -> None:
+    assert {rule["shared"] for rule in rules(scope)} == {True}
+
+
+def test_only_tokens_and_calls_are_told_and_they_come_first(scope: Scope) -> None:
+    told = [rule["xRateLimitHeaders"] for rule in rules(scope)]
+    first = limits.first_budget(scope)
+    assert 0 < first < len(told)
+    assert set(told[:first]) == {"DraftVersion03"}
+    assert set(told[first:]) == {"Off"}
+    assert {counted(rule) for rule in rules(scope)[first:]} == {"cost"}

@@ -15,8 +15,8 @@ from components.governance.values.scope import Scope
 from components.model import AiModel
 from tests.components.governance.changed import model_with, provider_with, use_with
 
-ADA = "coding.research.ada.ada-laptop"
-BOB = "office.support.bob.desk"
+ADA = naming.client("acme", "coding", "research", "ada", "ada-laptop")
+BOB = naming.client("acme", "office", "support", "bob", "desk")
 AGENT = "spiffe://twin.example/ns/acme-support-agents/sa/agent"
 
 
@@ -72,7 +72,7 @@ def test_fallback_follows_the_chain_by_priority(scope: Scope) -> None:
         ("id", AGENT.replace("support", "finance"), "chat"),
         ("id", AGENT + "x", "chat"),
         ("id", AGENT.replace("twin.example", "twinxexample"), "chat"),
-        ("keys", "coding2.research.ada.ada-laptop", "chat"),
+        ("keys", f"{ADA[:6]}2{ADA[6:]}", "chat"),
     ],
 )
 def test_nobody_else_is_answered(scope: Scope, listener: str, client: str, name: str) -> None:
