@@ -45,7 +45,7 @@ def fold(text: str) -> str:
     text = text.casefold()
     if not text.isascii():
         text = text.translate(_LOOK_ALIKES)
-    return regex.sub(r"[^\S\n]+", " ", text)
+    return str(regex.sub(r"[^\S\n]+", " ", text))
 
 
 def suspect(text: str) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from bastide_guard.injection import suspect
 from bastide_guard.masking import Masked, mask
-from bastide_guard.policy import Grant, TenantPolicy
+from bastide_guard.policy import TenantPolicy
 from bastide_guard.refusal import Code, Refusal
 from bastide_guard.request import ENDPOINTS, Kind, Request, parse
 from bastide_guard.routing import choose
@@ -55,12 +55,12 @@ class Verdict:
     """A line of JSON with the masked prompt, where the grant allows one."""
 
 
-def grant_of(policy: TenantPolicy, client: str) -> tuple[str, Grant]:
-    """The grant behind `x-bastide-client`: a SPIFFE id, or `<grant>.…`. Raises `Refusal`."""
+def grant_of(policy: TenantPolicy, client: str) -> str:
+    """Name of the grant behind `x-bastide-client`: a SPIFFE id, or `<grant>.…`. Raises `Refusal`."""
     name = policy.workloads.get(client, "") if client.startswith("spiffe://") else client.partition(".")[0]
     if name not in policy.grants:
         raise Refusal(Code.UNKNOWN_CLIENT, "The caller has no grant.")
-    return name, policy.grants[name]
+    return name
 
 
 def endpoint(call: Call) -> Kind | None:
@@ -72,9 +72,9 @@ def endpoint(call: Call) -> Kind | None:
     return call.kind
 
 
-def judge(policy: TenantPolicy, call: Call, raw: bytes, now: float) -> Verdict:
+def judge(policy: TenantPolicy, grant_name: str, call: Call, raw: bytes, now: float) -> Verdict:
     """Check, mask and route a call; `now` is in seconds since 1970. Raises `Refusal` and `TimeoutError`."""
-    name, grant = grant_of(policy, call.client)
+    grant = policy.grants[grant_name]
     kind = endpoint(call)
     if kind is None:
         return Verdict(decision=f"allow;class={grant.data_class}", masked={})
@@ -84,15 +84,16 @@ def judge(policy: TenantPolicy, call: Call, raw: bytes, now: float) -> Verdict:
         most = policy.guardrails.max_input_characters
         raise Refusal(Code.INPUT_TOO_LARGE, f"The texts have more than {most} characters.")
     check_tool_calls(grant, request.tool_calls)
-    model = choose(policy, grant, request.model, call.task_kind, request.needs, request.tokens)
+    model = choose(policy, grant, request, call.task_kind)
     marked = _check_prompt(policy, request)
     leaves = policy.models[model].leaves
-    masked = _masked(policy, request) if leaves or grant.log_prompts else None
-    sent = request.with_texts(masked.texts) if masked and masked.total and leaves else request
-    changed = sent is not request or model != request.model
+    hidden = (
+        mask([text.value for text in request.texts], policy.masking) if leaves or grant.log_prompts else None
+    )
+    sent = hidden.texts if hidden and hidden.total and leaves else None
     facts = {
         "class": grant.data_class,
-        **({"masked": str(masked.total)} if masked and leaves else {}),
+        **({"masked": str(hidden.total)} if hidden and leaves else {}),
         **({"chosen": model} if model != request.model else {}),
         **({"marked": marked} if marked else {}),
         **({"media": str(request.media)} if request.media else {}),
@@ -101,9 +102,9 @@ def judge(policy: TenantPolicy, call: Call, raw: bytes, now: float) -> Verdict:
     return Verdict(
         decision=decision,
         fingerprint=fingerprint(request.last()),
-        body=sent.encoded(model) if changed else None,
-        masked=masked.counts if masked and leaves else {},
-        log=_line(policy, call, name, model, decision, masked) if masked and grant.log_prompts else "",
+        body=request.encoded(model, sent) if sent or model != request.model else None,
+        masked=hidden.counts if hidden and leaves else {},
+        log=_line(policy, call, model, decision, hidden) if hidden and grant.log_prompts else "",
     )
 
 
@@ -124,19 +125,14 @@ def _check_prompt(policy: TenantPolicy, request: Request) -> str:
     return broken
 
 
-def _masked(policy: TenantPolicy, request: Request) -> Masked:
-    return mask([text.value for text in request.texts], policy.masking)
-
-
-def _line(policy: TenantPolicy, call: Call, grant: str, model: str, decision: str, masked: Masked) -> str:
+def _line(policy: TenantPolicy, call: Call, model: str, decision: str, hidden: Masked) -> str:
     fields = {
         "event": "prompt",
         "tenant": policy.tenant,
         "client": call.client,
-        "grant": grant,
         "task": call.task,
         "model": model,
         "decision": decision,
-        "texts": masked.texts,
+        "texts": hidden.texts,
     }
     return json.dumps(fields, ensure_ascii=False)

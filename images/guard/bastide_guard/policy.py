@@ -155,3 +155,14 @@ class TenantPolicy(Part):
         if wrong:
             raise ValueError("; ".join(wrong))
         return self
+
+    def only(self, grant: str) -> TenantPolicy:
+        """What matters for calls of one grant."""
+        models = self.grants[grant].models
+        return self.model_copy(
+            update={
+                "grants": {grant: self.grants[grant]},
+                "workloads": {},
+                "models": {name: self.models[name] for name in models},
+            }
+        )

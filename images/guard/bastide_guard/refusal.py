@@ -53,7 +53,7 @@ _ANTHROPIC: Final = {
 }
 
 
-class Refusal(Exception):
+class Refusal(Exception):  # noqa: N818 - it is an answer, not a fault
     """A call that must not go on. The message never quotes a prompt."""
 
     def __init__(self, code: Code, message: str) -> None:

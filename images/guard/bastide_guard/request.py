@@ -26,7 +26,7 @@ ENDPOINTS: Final[dict[str, Kind]] = {
 }
 """Paths whose bodies are understood; all others are refused."""
 
-INSTRUCTIONS: Final = frozenset({"system", "instructions", "tools", "functions", "response_format", "text"})
+INSTRUCTIONS: Final = frozenset({"system", "instructions", "response_format", "text"})
 """Fields that the application's developer writes: masked, but no place to look for injections."""
 
 _KEPT: Final = frozenset({"model", "role", "type", "id", "name", "signature", "encrypted_content"})
@@ -101,15 +101,13 @@ class Request:
         final = turns[-1] if isinstance(turns, list) and turns else turns
         return "\n".join(text.value for text in _texts(final))
 
-    def with_texts(self, values: Sequence[str]) -> Request:
-        """The same with other texts, one for each of `texts`."""
-        left = iter(values)
-        body = _object(self.body, lambda _value, _instruction: next(left), instruction=False, top=True)
-        return Request(self.kind, body, _texts(body, top=True))
-
-    def encoded(self, model: str) -> bytes:
-        """As JSON, for a model."""
-        return json.dumps({**self.body, "model": model}, ensure_ascii=False, separators=(",", ":")).encode()
+    def encoded(self, model: str, texts: Sequence[str] | None = None) -> bytes:
+        """As JSON, for a model; with other texts if given, one for each of `texts`."""
+        body = self.body
+        if texts is not None:
+            left = iter(texts)
+            body = _object(body, lambda _value, _instruction: next(left), instruction=False, top=True)
+        return json.dumps({**body, "model": model}, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def parse(kind: Kind, raw: bytes) -> Request:
@@ -134,13 +132,10 @@ def _refuse_tokens(body: dict[str, Any]) -> None:
     """Tokens cannot be read, so nothing could be masked in them."""
     for key in ("prompt", "input"):
         items = body.get(key)
-        inner = (
-            [each for item in items for each in (item if isinstance(item, list) else [item])]
-            if isinstance(items, list)
-            else []
-        )
-        if any(isinstance(each, int | float) for each in inner):
-            raise Refusal(Code.TEXT_REQUIRED, f"`{key}` must be text: tokens cannot be checked.")
+        if isinstance(items, list):
+            nested = (each for item in items for each in (item if isinstance(item, list) else [item]))
+            if any(isinstance(each, int | float) for each in nested):
+                raise Refusal(Code.TEXT_REQUIRED, f"`{key}` must be text: tokens cannot be checked.")
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -228,7 +223,8 @@ def _free(value: Any, visit: Visit, instruction: bool) -> Any:
 def _arguments(item: str, visit: Visit, instruction: bool) -> str:
     """What a tool is given, as JSON within a string; written anew only where a text changes."""
     try:
-        given = json.loads(item, object_pairs_hook=_no_duplicates)
+        given = json.loads(item, object_pairs_hook=_no_duplicates, parse_constant=_no_constant)
+        json.dumps(given, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return visit(item, instruction)
     changed = _free(given, visit, instruction)

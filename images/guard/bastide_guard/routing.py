@@ -4,23 +4,22 @@ from __future__ import annotations
 
 from bastide_guard.policy import AUTO, Grant, TenantPolicy
 from bastide_guard.refusal import Code, Refusal
+from bastide_guard.request import Request
 
 
-def choose(
-    policy: TenantPolicy, grant: Grant, asked: str, task_kind: str, needs: frozenset[str], tokens: int
-) -> str:
-    """The model that answers: the one asked for, or for `auto` the first fit one of the kind of task, else the
-    cheapest fit one, the better of two that cost the same. Raises `Refusal`."""
-    if asked != AUTO:
-        if asked not in grant.models:
+def choose(policy: TenantPolicy, grant: Grant, request: Request, task_kind: str) -> str:
+    """The model that answers: the one asked for; for `auto` the first of the kind of task that fits, else the
+    cheapest that fits, the better of two that cost the same. Raises `Refusal`.
+    """
+    tokens, needs = request.tokens, request.needs
+    if request.model != AUTO:
+        if request.model not in grant.models:
             granted = ", ".join(sorted(grant.models))
             raise Refusal(Code.MODEL_NOT_GRANTED, f"The model is not granted. Granted are: {granted}.")
-        if tokens > policy.models[asked].context:
-            raise Refusal(
-                Code.CONTEXT_EXCEEDED,
-                f"About {tokens} tokens are more than the model's {policy.models[asked].context}.",
-            )
-        return asked
+        room = policy.models[request.model].context
+        if tokens > room:
+            raise Refusal(Code.CONTEXT_EXCEEDED, f"About {tokens} tokens are more than the model's {room}.")
+        return request.model
     fit = [
         name
         for name in grant.models

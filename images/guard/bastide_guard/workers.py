@@ -1,0 +1,64 @@
+"""The processes that judge: masking keeps a core busy, so it must not hold up the others' calls."""
+
+from __future__ import annotations
+
+import asyncio
+import multiprocessing
+import pickle
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from functools import lru_cache
+
+from bastide_guard.injection import suspect
+from bastide_guard.judge import Call, Verdict, judge
+from bastide_guard.masking import mask
+from bastide_guard.policy import TenantPolicy
+
+
+class Workers:
+    """A pool of processes; one that dies takes the calls under way with it, and a new pool takes over."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload([__name__])
+        self._pool = self._new()
+
+    async def judge(self, rules: bytes, grant: str, call: Call, raw: bytes, now: float) -> Verdict:
+        """As `judge`, with the rules as `Tenant.rules` gives them; raises also `BrokenProcessPool`."""
+        pool = self._pool
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                pool, _judge, rules, grant, call, raw, now
+            )
+        except BrokenProcessPool:
+            if self._pool is pool:
+                self._pool = self._new()
+            raise
+
+    async def ready(self) -> None:
+        """Return when a worker has started."""
+        await asyncio.get_running_loop().run_in_executor(self._pool, _warm)
+
+    def close(self) -> None:
+        """Stop the processes after the calls under way."""
+        self._pool.shutdown(cancel_futures=True)
+
+    def _new(self) -> ProcessPoolExecutor:
+        return ProcessPoolExecutor(self._count, mp_context=self._context, initializer=_warm)
+
+
+def _judge(rules: bytes, grant: str, call: Call, raw: bytes, now: float) -> Verdict:
+    return judge(_policy(rules), grant, call, raw, now)
+
+
+@lru_cache(maxsize=1024)
+def _policy(rules: bytes) -> TenantPolicy:
+    policy = pickle.loads(rules)  # noqa: S301 - ours: `Tenant.rules` wrote it
+    mask([], policy.masking)
+    return TenantPolicy.model_validate(policy)
+
+
+def _warm() -> None:
+    """Compile the patterns before the first call."""
+    suspect("")
