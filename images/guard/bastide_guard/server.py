@@ -91,7 +91,7 @@ class Stream:
                 status={"code": refusal.status},
                 headers=_mutation(headers),
                 body=refusal.body(anthropic=bool(self._call and self._call.anthropic)),
-                details=f"guard_{refusal.code}",
+                details=f"guard:{refusal.code}",
             )
         )
 
@@ -163,11 +163,15 @@ def _check_mode(message: Any) -> None:
 
     Envoy says how it is set in `ProcessingRequest.protocol_config`, which is newer than the stubs here.
     """
-    for field in UnknownFieldSet(message):
-        if field.field_number == PROTOCOL_CONFIG:
-            config = UnknownFieldSet(empty_pb2.Empty.FromString(field.data))
-            if BUFFERED not in [each.data for each in config if each.field_number == REQUEST_BODY_MODE]:
-                raise ValueError("the body is not buffered")
+    for config in _unknown(message, PROTOCOL_CONFIG):
+        if BUFFERED not in _unknown(empty_pb2.Empty.FromString(config), REQUEST_BODY_MODE):
+            raise ValueError("the body is not buffered")
+
+
+def _unknown(message: Any, number: int) -> list[Any]:
+    """Values of a field that the stubs do not know."""
+    fields: Any = UnknownFieldSet(message)
+    return [field.data for field in fields if field.field_number == number]
 
 
 def _place(error: BaseException) -> str:
