@@ -70,6 +70,7 @@ from components.model.platform import (
 from components.model.quantity import Bytes, Cpu, Quantity
 from components.model.quota import Limits, Quota
 from components.model.tenant import Access, Department, Tenant, TenantNamespace, TenantStack, User
+from components.model.upstream import UpstreamMode, UpstreamSettings
 
 __all__ = [
     "SERVING",
@@ -134,6 +135,8 @@ __all__ = [
     "ToolGrant",
     "ToolServer",
     "Transfer",
+    "UpstreamMode",
+    "UpstreamSettings",
     "User",
     "UserBudget",
     "VirtualKey",

@@ -11,6 +11,7 @@ from components.model.gateway import Gateway
 from components.model.quantity import SomeBytes, SomeCpu
 from components.model.quota import Quota
 from components.model.types import CostCenter, Count, Driver, EmailAddress, Flag, Group, Slug, Text
+from components.model.upstream import UpstreamSettings
 
 Isolation: TypeAlias = Literal["userspace-kernel", "microvm", "confidential"]
 PriorityValue: TypeAlias = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000)]
@@ -86,6 +87,9 @@ class Platform(Model):
     runtime_classes: tuple[RuntimeClass, ...] = Field(default=(), description="Kinds of sandbox isolation.")
     storage_classes: tuple[StorageClass, ...] = Field(min_length=1, description="Kinds of storage.")
     gateway: Gateway | None = Field(default=None, description="The AI gateway.")
+    upstream: UpstreamSettings = Field(
+        default=UpstreamSettings(), description="Where the gateway's third-party software comes from."
+    )
 
     @property
     def leaving(self) -> frozenset[str]:

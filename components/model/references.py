@@ -62,6 +62,17 @@ def simulated_pools(draft: Draft) -> Iterator[ConfigProblem]:
             yield draft.problem(FOUNDATION, ("pools", i, "kind"), pool.kind, rule, mend)
 
 
+def stand_ins(draft: Draft) -> Iterator[ConfigProblem]:
+    """Where people rely on an environment, its gateway is a real one."""
+    kind = draft.foundation.environment.kind if draft.foundation else "twin"
+    if draft.platform is None or draft.gateway is None or kind in {"twin", "development"}:
+        return
+    if draft.platform.upstream.mode == "stand-ins":
+        rule = f"must not be `stand-ins` in an environment of kind `{kind}`"
+        mend = "Choose `external`, or `charts` and a `mirror`."
+        yield draft.problem(PLATFORM, ("upstream", "mode"), "stand-ins", rule, mend)
+
+
 def networks(draft: Draft) -> Iterator[ConfigProblem]:
     """Ranges do not overlap; those of one role are of one IP family, as are pods and services."""
     if draft.foundation is None:
@@ -160,6 +171,7 @@ def foreign_groups(draft: Draft) -> Iterator[ConfigProblem]:
 RULES = (
     pool_references,
     simulated_pools,
+    stand_ins,
     device_classes,
     networks,
     one_default,
