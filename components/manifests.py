@@ -37,9 +37,11 @@ def namespace(name: str, labels: Mapping[str, str], owner: str) -> Manifest:
     }
 
 
-def quota(namespace: str, labels: Mapping[str, str], hard: Mapping[str, str]) -> Manifest:
-    """The namespace's quota; nothing in it may open a port of the nodes or a load balancer."""
-    closed = {"services.loadbalancers": "0", "services.nodeports": "0"}
+def quota(
+    namespace: str, labels: Mapping[str, str], hard: Mapping[str, str], load_balancers: int = 0
+) -> Manifest:
+    """The namespace's quota; nothing in it may open a port of the nodes, or more than so many load balancers."""
+    closed = {"services.loadbalancers": str(load_balancers), "services.nodeports": "0"}
     return {
         "apiVersion": "v1",
         "kind": "ResourceQuota",

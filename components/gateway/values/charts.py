@@ -1,0 +1,105 @@
+"""What the charts of the gateway's controllers are told, where it differs from their defaults.
+
+Sources: https://gateway.envoyproxy.io/docs/install/gateway-helm-api/,
+https://aigateway.envoyproxy.io/docs/getting-started/prerequisites
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from components.gateway.values import proxy
+from components.gateway.values.audit import ATTRIBUTES
+from components.gateway.values.network import CONTROLLERS
+from components.gateway.values.restricted import container_security, pod_security, resources, spread
+
+COUNTERS: Final = f"valkey.{CONTROLLERS}.svc.cluster.local:6379"
+"""Where the rate limit service keeps its counters."""
+SESSION_SECRET: Final = "mcp-session"  # noqa: S105 (a Secret's name)
+"""The Secret of the controllers' namespace from whose key `seed` keys of MCP sessions are derived."""
+_EXTENSION: Final = {"hostname": f"ai-gateway-controller.{CONTROLLERS}.svc.cluster.local", "port": 1063}
+
+
+def envoy_gateway() -> dict[str, Any]:
+    """Values of `gateway-helm`: proxies run in their Gateway's namespace, and the AI gateway adds to them.
+
+    Where calls cannot be counted they are refused: a budget that nobody watches is none.
+    """
+    everything = {"includeAll": True}
+    hooks = {
+        "translation": dict.fromkeys(("listener", "route", "cluster", "secret"), everything),
+        "post": ["Translation", "Cluster", "Route"],
+    }
+    config = {
+        "gateway": {"controllerName": proxy.CONTROLLER},
+        "provider": {
+            "type": "Kubernetes",
+            "kubernetes": {
+                "deploy": {"type": "GatewayNamespace"},
+                "rateLimitDeployment": _rate_limit_deployment(),
+                "rateLimitPDB": {"minAvailable": 1},
+            },
+        },
+        "logging": {"level": {"default": "info"}},
+        "extensionApis": {"enableBackend": True},
+        "extensionManager": {
+            "hooks": {"xdsTranslator": hooks},
+            "service": {"fqdn": _EXTENSION},
+            "failOpen": False,
+        },
+        "rateLimit": {
+            "backend": {"type": "Redis", "redis": {"url": COUNTERS}},
+            "timeout": "50ms",
+            "failClosed": True,
+        },
+    }
+    return {
+        "crds": {"enabled": False},
+        "deployment": {"replicas": 2},
+        "podDisruptionBudget": {"minAvailable": 1},
+        "config": {"envoyGateway": config},
+    }
+
+
+def _rate_limit_deployment() -> dict[str, Any]:
+    return {
+        "replicas": 2,
+        "container": {"resources": resources(200, 256), "securityContext": container_security()},
+        "pod": {
+            "securityContext": pod_security(),
+            "topologySpreadConstraints": spread({"app.kubernetes.io/component": "ratelimit"}),
+        },
+    }
+
+
+def ai_gateway() -> dict[str, Any]:
+    """Values of `ai-gateway-helm`: what it notes for the audit, and a session key that nobody wrote down.
+
+    The chart knows the seed as a plain value only; the kubelet puts the Secret's in its place.
+    """
+    noted = ",".join(f"{header}:{field}" for header, field in ATTRIBUTES.items())
+    seed = {"secretKeyRef": {"name": SESSION_SECRET, "key": "seed"}}
+    return {
+        "controller": {
+            "replicaCount": 2,
+            "podDisruptionBudget": {"enabled": True, "minAvailable": 1},
+            "logFormat": "json",
+            "logRequestHeaderAttributes": noted,
+            "securityContext": container_security(),
+            "podSecurityContext": pod_security(),
+            "resources": resources(200, 512),
+            "extraEnvVars": [{"name": "MCP_SESSION_SEED", "valueFrom": seed}],
+            "mcp": {"sessionEncryption": {"seed": "$(MCP_SESSION_SEED)"}},
+        },
+        "envoyGateway": {"namespace": CONTROLLERS},
+    }
+
+
+def counters() -> dict[str, Any]:
+    """Values of `valkey`: counters of a month outlive a restart."""
+    return {
+        "fullnameOverride": "valkey",
+        "dataStorage": {"enabled": True, "requestedSize": "8Gi"},
+        "resources": resources(200, 1024),
+        "valkeyConfig": "appendonly yes\nappendfsync everysec\nmaxmemory-policy noeviction\n",
+    }

@@ -1,0 +1,107 @@
+"""Providers: where they answer, which API they speak, and where their key comes from.
+
+Source: https://aigateway.envoyproxy.io/docs/api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from components import naming
+from components.gateway.values import home
+from components.kubernetes import Manifest
+from components.manifests import backend, meta
+from components.model import Gateway, Provider
+
+AI: Final = "aigateway.envoyproxy.io"
+KEPT: Final = frozenset({"admitted", "degraded", "exiting"})
+"""States in which a provider has its objects; one that is leaving has them until it is gone, but no route."""
+KEY: Final = "apiKey"
+"""The key of a Secret under which the AI gateway looks for a provider's API key."""
+KEY_POLL: Final = "5m"
+"""How often the store is asked whether a key was replaced."""
+CREDENTIALS: Final = ("authorization", "x-api-key", "api-key", "cookie")
+"""Headers in which a caller's credential could travel on; the provider's key is set when they are gone."""
+INTERNAL: Final = (
+    naming.HOST_HEADER,
+    naming.ASSURANCE_HEADER,
+    naming.DECISION_HEADER,
+    naming.FINGERPRINT_HEADER,
+    naming.TASK_KIND_HEADER,
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-envoy-external-address",
+    "x-envoy-original-host",
+    "x-ai-eg-original-path",
+)
+"""What says who asks, from where, or how we work: no business of whoever is off the premises.
+
+Client, month and task stay: a call's tokens are counted by these headers when its last token has passed, and
+Envoy has one set of headers for all. So a client's id must not name a person.
+"""
+_AUTH: Final[Mapping[str, tuple[str, str]]] = {
+    "OpenAI": ("APIKey", "apiKey"),
+    "Anthropic": ("AnthropicAPIKey", "anthropicAPIKey"),
+    "AzureOpenAI": ("AzureAPIKey", "azureAPIKey"),
+}
+"""Type of a BackendSecurityPolicy and its field, by the provider's API."""
+
+
+def kept(gateway: Gateway) -> list[Provider]:
+    """The providers that have objects."""
+    return [provider for provider in gateway.providers if provider.lifecycle.state in KEPT]
+
+
+def provider(gateway: Gateway, wanted: Provider, labels: Mapping[str, str]) -> list[Manifest]:
+    """All objects of a provider, under its id."""
+    made = [
+        backend(wanted.id, home.NAMESPACE, labels, wanted.endpoint),
+        _object("AIServiceBackend", wanted, labels, _service(wanted)),
+    ]
+    if wanted.key:
+        kind, field = _AUTH[wanted.api]
+        target = {"group": AI, "kind": "AIServiceBackend", "name": wanted.id}
+        reference = {"group": "", "kind": "Secret", "name": secret_name(wanted)}
+        spec = {"targetRefs": [target], "type": kind, field: {"secretRef": reference}}
+        made += [
+            _external_secret(gateway, wanted, wanted.key, labels),
+            _object("BackendSecurityPolicy", wanted, labels, spec),
+        ]
+    return made
+
+
+def secret_name(wanted: Provider) -> str:
+    """The Secret that holds a provider's API key."""
+    return naming.join("provider", wanted.id)
+
+
+def _service(wanted: Provider) -> dict[str, Any]:
+    reference = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": wanted.id}
+    removed = CREDENTIALS if wanted.on_premises else (*CREDENTIALS, *INTERNAL)
+    return {
+        "schema": {"name": wanted.api, "prefix": wanted.prefix},
+        "backendRef": reference,
+        "headerMutation": {"remove": list(removed)},
+    }
+
+
+def _external_secret(gateway: Gateway, wanted: Provider, path: str, labels: Mapping[str, str]) -> Manifest:
+    """Source: https://external-secrets.io/latest/api/externalsecret/"""
+    spec = {
+        "refreshInterval": KEY_POLL,
+        "secretStoreRef": {"kind": "ClusterSecretStore", "name": gateway.secret_store},
+        "target": {"name": secret_name(wanted), "creationPolicy": "Owner", "deletionPolicy": "Delete"},
+        "data": [{"secretKey": KEY, "remoteRef": {"key": path, "property": "value"}}],
+    }
+    return {
+        "apiVersion": "external-secrets.io/v1",
+        "kind": "ExternalSecret",
+        "metadata": meta(secret_name(wanted), labels, home.NAMESPACE),
+        "spec": spec,
+    }
+
+
+def _object(kind: str, wanted: Provider, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Manifest:
+    about = meta(wanted.id, labels, home.NAMESPACE)
+    return {"apiVersion": f"{AI}/v1beta1", "kind": kind, "metadata": about, "spec": dict(spec)}

@@ -1,0 +1,183 @@
+"""The proxies: the class, the Gateway with its two listeners, and what holds for every call.
+
+Sources: https://gateway.envoyproxy.io/docs/api/extension_types/, https://gateway-api.sigs.k8s.io/reference/spec/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from components import naming
+from components.gateway.values import home
+from components.gateway.values.audit import access_log
+from components.gateway.values.restricted import container_security, pod_security, resources, spread
+from components.kubernetes import Manifest
+from components.manifests import meta
+from components.model import Gateway
+
+CLASS: Final = "bastide-ai"
+CONTROLLER: Final = "gateway.envoyproxy.io/gatewayclass-controller"
+API: Final = "gateway.envoyproxy.io/v1alpha1"
+GATEWAY_API: Final = "gateway.networking.k8s.io"
+GROUP: Final = API.partition("/")[0]
+CONFIG: Final = "aigateway.envoyproxy.io/gateway-config"
+"""Annotation that names a Gateway's GatewayConfig."""
+LISTENERS: Final = (naming.KEYS_LISTENER, naming.ID_LISTENER)
+PODS: Final = {
+    "app.kubernetes.io/component": "proxy",
+    "gateway.envoyproxy.io/owning-gateway-name": naming.GATEWAY,
+    "gateway.envoyproxy.io/owning-gateway-namespace": naming.GATEWAY_NAMESPACE,
+}
+"""Labels that Envoy Gateway gives the proxies' pods."""
+DRAIN_SECONDS: Final = 600
+"""The most that a proxy waits for calls under way before it ends."""
+
+
+def listener_port(gateway: Gateway) -> int:
+    """The port that callers use."""
+    return 443 if gateway.certificate_issuer else 80
+
+
+def gateway_class(labels: Mapping[str, str]) -> Manifest:
+    """The class of the platform's gateways, with the settings of their proxies."""
+    parameters = {"group": GROUP, "kind": "EnvoyProxy", "name": CLASS, "namespace": home.NAMESPACE}
+    return {
+        "apiVersion": f"{GATEWAY_API}/v1",
+        "kind": "GatewayClass",
+        "metadata": meta(CLASS, labels),
+        "spec": {"controllerName": CONTROLLER, "parametersRef": parameters},
+    }
+
+
+def envoy_proxy(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
+    """How proxies run, and what they log.
+
+    The guard's filter comes before the buffer, and so before the AI gateway's own processor, which repeats
+    the body that it saw whenever another provider is tried: behind it, the guard would be passed by.
+    """
+    spec = {
+        "provider": {"type": "Kubernetes", "kubernetes": _kubernetes(gateway, labels)},
+        "filterOrder": [
+            {"name": "envoy.filters.http.ext_proc", "before": "envoy.filters.http.buffer"},
+        ],
+        "shutdown": {"drainTimeout": f"{drain_seconds(gateway)}s", "minDrainDuration": "10s"},
+        "telemetry": {"accessLog": access_log()},
+    }
+    return _object("EnvoyProxy", CLASS, labels, spec)
+
+
+def drain_seconds(gateway: Gateway) -> int:
+    """As long as the longest call, at most `DRAIN_SECONDS`."""
+    return min(max(model.seconds for model in gateway.models), DRAIN_SECONDS)
+
+
+def _kubernetes(gateway: Gateway, labels: Mapping[str, str]) -> dict[str, Any]:
+    drain = {
+        "name": "shutdown-manager",
+        "resources": resources(home.DRAIN_CPU, home.DRAIN_MEMORY),
+    }
+    deployment = {
+        "replicas": gateway.replicas,
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+        "container": {
+            "resources": resources(home.PROXY_CPU, home.PROXY_MEMORY),
+            "securityContext": container_security(writes=True),
+        },
+        "pod": {
+            "labels": {key: value for key, value in labels.items() if key.startswith(naming.DOMAIN)},
+            "securityContext": pod_security(),
+            "topologySpreadConstraints": spread(PODS),
+        },
+        "patch": {
+            "type": "StrategicMerge",
+            "value": {"spec": {"template": {"spec": {"containers": [drain]}}}},
+        },
+    }
+    return {
+        "envoyDeployment": deployment,
+        "envoyPDB": {"maxUnavailable": 1},
+        "envoyService": _service(gateway),
+    }
+
+
+def _service(gateway: Gateway) -> dict[str, Any]:
+    """The way in: a load balancer without ports of the machines; in plain HTTP from the cluster only."""
+    if gateway.certificate_issuer is None:
+        return {"type": "ClusterIP"}
+    return {
+        "type": "LoadBalancer",
+        "allocateLoadBalancerNodePorts": False,
+        "externalTrafficPolicy": "Local",
+    }
+
+
+def gateway_object(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
+    """The one Gateway; only the platform's own namespaces of tenants attach routes to it."""
+    about = meta(naming.GATEWAY, labels, home.NAMESPACE)
+    return {
+        "apiVersion": f"{GATEWAY_API}/v1",
+        "kind": "Gateway",
+        "metadata": {**about, "annotations": {CONFIG: naming.GATEWAY}},
+        "spec": {
+            "gatewayClassName": CLASS,
+            "listeners": [_listener(gateway, name) for name in LISTENERS],
+        },
+    }
+
+
+def _listener(gateway: Gateway, name: str) -> dict[str, Any]:
+    selector = {"matchLabels": {naming.PURPOSE: naming.GATEWAY_PURPOSE}}
+    listener: dict[str, Any] = {
+        "name": name,
+        "hostname": f"*.{name}.{gateway.domain}",
+        "port": listener_port(gateway),
+        "protocol": "HTTPS" if gateway.certificate_issuer else "HTTP",
+        "allowedRoutes": {
+            "namespaces": {"from": "Selector", "selector": selector},
+            "kinds": [{"group": GATEWAY_API, "kind": "HTTPRoute"}],
+        },
+    }
+    if gateway.certificate_issuer:
+        reference = {"group": "", "kind": "Secret", "name": certificate_name(name)}
+        listener["tls"] = {"mode": "Terminate", "certificateRefs": [reference]}
+    return listener
+
+
+def certificate_name(listener: str) -> str:
+    """The Certificate of a listener, and the Secret that holds it."""
+    return naming.join(naming.GATEWAY, listener, "tls")
+
+
+def certificates(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
+    """A certificate for each listener's hosts, with a new key at each renewal; none in plain HTTP.
+
+    Source: https://cert-manager.io/docs/reference/api-docs/
+    """
+    if gateway.certificate_issuer is None:
+        return []
+    return [_certificate(gateway, gateway.certificate_issuer, name, labels) for name in LISTENERS]
+
+
+def _certificate(gateway: Gateway, issuer: str, name: str, labels: Mapping[str, str]) -> Manifest:
+    spec = {
+        "secretName": certificate_name(name),
+        "dnsNames": [f"*.{name}.{gateway.domain}"],
+        "duration": "2160h",
+        "renewBefore": "720h",
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},
+        "usages": ["digital signature", "server auth"],
+        "issuerRef": {"group": "cert-manager.io", "kind": "ClusterIssuer", "name": issuer},
+    }
+    return {
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": meta(certificate_name(name), labels, home.NAMESPACE),
+        "spec": spec,
+    }
+
+
+def _object(kind: str, name: str, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Manifest:
+    """An object of Envoy Gateway in the gateway's namespace."""
+    about = meta(name, labels, home.NAMESPACE)
+    return {"apiVersion": API, "kind": kind, "metadata": about, "spec": dict(spec)}
