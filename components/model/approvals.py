@@ -47,7 +47,7 @@ def approvers(draft: Draft) -> Iterator[ConfigProblem]:
             path: Path_ = (*at, "approvals")
             if len(persons) < needed:
                 value = f"{len(persons)} person{'s' if len(persons) != 1 else ''}"
-                rule = f"must be of at least {needed} different persons: {why}"
+                rule = f"must be of at least {needed} different person{'s' if needed != 1 else ''}: {why}"
                 mend = f"Add {needed - len(persons)} more."
                 yield draft.problem(use.layer, path, value, rule, mend)
             elif needed and persons == {person(grant.owner)}:

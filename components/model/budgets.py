@@ -113,7 +113,7 @@ def transfer_values(draft: Draft) -> Iterator[ConfigProblem]:
                 yield draft.problem(layer, (*at, "on"), each.on, rule, mend)
             if not 0 <= _ahead(each) <= MONTHS_AHEAD:
                 rule = f"must be from the month of `on` ({each.on:%Y-%m}) to {MONTHS_AHEAD} months later"
-                mend = "Budgets of months that are over stay as they were."
+                mend = "Choose one of these: budgets of months that are over stay as they were."
                 yield draft.problem(layer, (*at, "month"), each.month, rule, mend)
 
 

@@ -28,7 +28,8 @@ def named_grants(draft: Draft) -> Iterator[ConfigProblem]:
 def keys(draft: Draft) -> Iterator[ConfigProblem]:
     """A key's id is unique, its user is there; a grant's tier counts each of its users once."""
     for layer, given in draft.gateways.items():
-        home = {user.id: each.id for each in draft.tenants[layer].departments for user in each.users}
+        departments = draft.tenants[layer].departments
+        home = {user.id: each.id for each in departments for user in each.users}
         at: Path_ = ("gateway", "keys")
         yield from repeated(
             draft, layer, "key", (((*at, i, "id"), key.id) for i, key in enumerate(given.keys))
@@ -38,8 +39,9 @@ def keys(draft: Draft) -> Iterator[ConfigProblem]:
         held: dict[tuple[str, str], str] = {}
         for i, key in enumerate(given.keys):
             grant = given.grant(key.grant)
-            if grant and grant.department and home.get(key.user, grant.department) != grant.department:
-                rule = f"must be of the department `{grant.department}`, as the grant `{grant.id}` is"
+            wanted = next((each.id for each in departments if grant and each.id == grant.department), None)
+            if wanted and home.get(key.user, wanted) != wanted:
+                rule = f"must be of the department `{wanted}`, as the grant `{key.grant}` is"
                 mend = "Choose another grant, or another user."
                 yield draft.problem(layer, (*at, i, "user"), key.user, rule, mend)
             first = held.setdefault((key.grant, key.user), key.id)
@@ -58,7 +60,7 @@ def key_ends(draft: Draft) -> Iterator[ConfigProblem]:
             if key.expires < draft.today:
                 rule = f"must not be over: today is {draft.today}"
                 yield draft.problem(layer, path, key.expires, rule, "Write a later day, or remove the key.")
-            elif grant and key.expires > grant.expires:
+            elif grant and draft.today <= grant.expires < key.expires:
                 rule = f"must not be after the end of its grant ({grant.expires})"
                 yield draft.problem(layer, path, key.expires, rule, f"Write `{grant.expires}` or earlier.")
 
@@ -122,7 +124,7 @@ def tools(draft: Draft) -> Iterator[ConfigProblem]:
         named = (((*at, i, "server"), each.server) for i, each in held)
         yield from unknown(draft, use.layer, named, "the id of a tool server", servers)
         entries = (((*at, i, "server"), f"{each.server} for {each.grant}") for i, each in held)
-        yield from repeated(draft, use.layer, "entry for this server and grant", entries)
+        yield from repeated(draft, use.layer, "tool grant", entries)
         for i, each in held:
             server, grant = servers.get(each.server), use.given.grant(each.grant)
             if server:

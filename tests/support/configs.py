@@ -29,7 +29,7 @@ class BadCase:
         """Write the environment `site` with the fault into `folder`.
 
         `edit` replaces texts that occur exactly once, `write` gives a whole file, `hex` its bytes, `pad`
-        appends so many bytes of comment, `remove` leaves the file out.
+        appends so many bytes of comment, `cut` ends the file before a text, `remove` leaves it out.
         """
         files = {path.name.split(".")[2]: path.read_bytes() for path in GOOD.iterdir()}
         for layer, edits in self.change.get("edit", {}).items():
@@ -40,6 +40,8 @@ class BadCase:
             files[layer] = text.encode()
         files |= {layer: text.encode() for layer, text in self.change.get("write", {}).items()}
         files |= {layer: bytes.fromhex(text) for layer, text in self.change.get("hex", {}).items()}
+        for layer, end in self.change.get("cut", {}).items():
+            files[layer] = files[layer].partition(end.encode())[0]
         for layer, size in self.change.get("pad", {}).items():
             files[layer] += b"#" * size
         for layer, source in self.change.get("copy", {}).items():
