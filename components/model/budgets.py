@@ -21,18 +21,13 @@ MONTHS_AHEAD: Final = 12
 
 
 def accounting(draft: Draft) -> Iterator[ConfigProblem]:
-    """Cost is counted in units above zero, of which the platform's budget has fewer than a counter holds."""
+    """Cost is counted in units above zero, and steps are told in order before a budget is used up."""
     if draft.gateway is None:
         return
     at: Path_ = ("gateway", "accounting")
     held = draft.gateway.accounting
     if held.unit == 0:
         yield draft.problem(PLATFORM, (*at, "unit"), held.unit, "must be above zero", "Write `0.0001`.")
-    elif held.monthly / held.unit > COUNTER_MAX:
-        digits = (held.monthly / COUNTER_MAX).log10().to_integral_value(ROUND_CEILING)
-        enough = Decimal(1).scaleb(int(digits))
-        rule = f"must be larger: {_money(held.monthly)} has more of it than a counter holds ({COUNTER_MAX})"
-        yield draft.problem(PLATFORM, (*at, "unit"), f"{held.unit:f}", rule, f"Write `{enough:f}`.")
     for i, step in enumerate(held.steps):
         if not 0 < step < 100:
             mend = "Remove it: at 100 % a budget is cut off anyway." if step else "Remove it."
@@ -40,6 +35,26 @@ def accounting(draft: Draft) -> Iterator[ConfigProblem]:
         elif i and step <= held.steps[i - 1]:
             rule = f"must be above the step before it ({held.steps[i - 1]})"
             yield draft.problem(PLATFORM, (*at, "steps", i), step, rule, "Write them in ascending order.")
+
+
+def counters(draft: Draft) -> Iterator[ConfigProblem]:
+    """The largest budget of a tenant is within what a counter holds."""
+    if draft.gateway is None:
+        return
+    held = draft.gateway.accounting
+    budgets = {
+        layer: given.monthly for layer, given in draft.gateways.items() if given.monthly <= held.monthly
+    }
+    layer = max(budgets, key=lambda each: budgets[each], default="")
+    largest = budgets.get(layer, Decimal(0))
+    if held.unit and largest / held.unit > COUNTER_MAX:
+        digits = (largest / COUNTER_MAX).log10().to_integral_value(ROUND_CEILING)
+        enough = Decimal(1).scaleb(int(digits))
+        rule = (
+            f"must be larger: `{layer}` may spend {_money(largest)}, and counters end at {COUNTER_MAX} units"
+        )
+        path: Path_ = ("gateway", "accounting", "unit")
+        yield draft.problem(PLATFORM, path, f"{held.unit:f}", rule, f"Write `{enough:f}`.")
 
 
 def tenants_fit(draft: Draft) -> Iterator[ConfigProblem]:
@@ -172,4 +187,4 @@ def _money(amount: Decimal) -> str:
     return f"{amount.normalize():f}"
 
 
-RULES = (accounting, tenants_fit, holders, parts_fit, transfer_values, transfer_parties, overdrawn)
+RULES = (accounting, counters, tenants_fit, holders, parts_fit, transfer_values, transfer_parties, overdrawn)

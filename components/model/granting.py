@@ -170,7 +170,10 @@ def limits(draft: Draft) -> Iterator[ConfigProblem]:
         count = use.given.limits(len(use.gateway.accounting.steps))
         if count > LIMITS_MAX:
             rule = f"must need at most {LIMITS_MAX} limits for its budgets, grants and caps"
-            mend = f"Remove {count - LIMITS_MAX}: a budget takes several, so give fewer `users` their own."
+            one = len(use.gateway.accounting.steps) + 1
+            mend = (
+                f"A budget takes {one}: give fewer `users` their own, or remove transfers of months gone by."
+            )
             yield draft.problem(use.layer, ("gateway",), f"{count} limits", rule, mend)
 
 

@@ -151,7 +151,13 @@ class TenantGateway(Model):
         return next((each for each in self.grants if each.id == grant_id), None)
 
     def limits(self, steps: int) -> int:
-        """The number of rate limits that it takes, where budgets have so many steps below 100 %."""
-        budgets = 1 + len(self.departments) + len(self.users)
+        """The number of rate limits that it takes, where budgets have so many steps below 100 %.
+
+        A month with transfers has limits of its own for each department that gave or got.
+        """
+        changed = {(each.month, one) for each in self.transfers for one in (each.source, each.target)}
+        with_budget = {each.department for each in self.departments}
+        months = sum(department in with_budget for _, department in changed)
+        budgets = 1 + len(self.departments) + months + len(self.users)
         capped = sum(each.caps is not None for each in self.grants)
         return (steps + 1) * budgets + len(self.grants) + 3 * capped

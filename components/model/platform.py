@@ -88,7 +88,7 @@ class Platform(Model):
     storage_classes: tuple[StorageClass, ...] = Field(min_length=1, description="Kinds of storage.")
     gateway: Gateway | None = Field(default=None, description="The AI gateway.")
     upstream: UpstreamSettings = Field(
-        default=UpstreamSettings(), description="Where the gateway's third-party software comes from."
+        default_factory=UpstreamSettings, description="Where the gateway's third-party software comes from."
     )
 
     @property

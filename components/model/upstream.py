@@ -31,8 +31,9 @@ class UpstreamSettings(Model):
 
     mode: UpstreamMode = Field(
         default="stand-ins",
-        description="`charts`: the pinned charts are installed; `external`: somebody else installs them, we "
-        "only look; `stand-ins`: their custom resources land, and nothing acts on them (twin and development).",
+        description="`charts`: the pinned charts are installed; `external`: somebody else installs the "
+        "software, we only look; `stand-ins`: custom resources land and nothing acts on them, for twin and "
+        "development.",
     )
     mirror: Mirror | None = Field(
         default=None, description="Folder or registry that holds the charts; with `charts` only."
