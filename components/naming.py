@@ -56,6 +56,7 @@ GATEWAY_NAMESPACE: Final = "bastide-gateway"
 GATEWAY: Final = "ai"
 KEYS_LISTENER: Final = "keys"
 ID_LISTENER: Final = "id"
+TOOLS_LISTENER: Final = "mcp"
 BACKENDS_TABLE: Final = "backends"
 """ConfigMap of the gateway's namespace: for each backend a table of model, `on` or `off`, classes."""
 KEYS_PREFIX: Final = "keys-"
@@ -63,7 +64,7 @@ KEYS_PREFIX: Final = "keys-"
 GATEWAY_PURPOSE: Final = "gateway"
 """Purpose of a tenant's namespace that holds its routes, keys and limits."""
 
-MONITORING_NAMESPACE: Final = "bastide-observability"
+MONITORING_NAMESPACE: Final = "monitoring"
 
 # Request headers of the gateway. Of these a caller may send the task and its kind only.
 HOST_HEADER: Final = "x-bastide-host"

@@ -14,6 +14,7 @@ from components.gateway.values import (
     network,
     providers,
     proxy,
+    session,
     traffic,
 )
 from components.kubernetes import Manifest
@@ -37,8 +38,9 @@ def upstreams(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
 
 
 def settings(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
-    """What the Gateway refers to: how its proxies run, what they count, its certificates."""
+    """What the Gateway refers to: how its proxies run, what they count, sessions, certificates."""
     return [
+        *session.seed(labels),
         proxy.envoy_proxy(gateway, labels),
         cost.config(gateway, labels),
         *proxy.certificates(gateway, labels),

@@ -137,6 +137,12 @@ def _guard(gateway: Gateway) -> Iterator[dict[str, Any]]:
         "Calls fail at the guard or at the AI gateway's processor: they are refused",
     )
     yield _alert(
+        "GatewayGuardRefusesRules",
+        f"max by (pod) (bastide_guard_policies_refused{{{HOME}}}) > 0",
+        "critical",
+        "Guard {{ $labels.pod }} refuses a tenant's rules: it goes on with those it had",
+    )
+    yield _alert(
         "GatewayGuardMissing",
         f'kube_deployment_status_replicas_available{{{HOME},deployment="{guard.NAME}"}}'
         f" < {gateway.guardrails.replicas}",

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from components.gateway.values import proxy
+from components.gateway.values import proxy, session
 from components.gateway.values.audit import ATTRIBUTES
 from components.gateway.values.network import CONTROLLERS
 from components.gateway.values.restricted import container_security, pod_security, resources, spread
 
 COUNTERS: Final = f"valkey.{CONTROLLERS}.svc.cluster.local:6379"
 """Where the rate limit service keeps its counters."""
-SESSION_SECRET: Final = "mcp-session"  # noqa: S105 (a Secret's name)
-"""The Secret of the controllers' namespace from whose key `seed` keys of MCP sessions are derived."""
 _EXTENSION: Final = {"hostname": f"ai-gateway-controller.{CONTROLLERS}.svc.cluster.local", "port": 1063}
+
+
+def charts() -> dict[str, dict[str, Any]]:
+    """Values by the chart's name in the catalogue."""
+    return {"envoy-gateway": envoy_gateway(), "envoy-ai-gateway": ai_gateway(), "valkey": counters()}
 
 
 def envoy_gateway() -> dict[str, Any]:
@@ -73,12 +76,8 @@ def _rate_limit_deployment() -> dict[str, Any]:
 
 
 def ai_gateway() -> dict[str, Any]:
-    """Values of `ai-gateway-helm`: what it notes for the audit, and a session key that nobody wrote down.
-
-    The chart knows the seed as a plain value only; the kubelet puts the Secret's in its place.
-    """
+    """Values of `ai-gateway-helm`: what it notes for the audit, and a session key that nobody wrote down."""
     noted = ",".join(f"{header}:{field}" for header, field in ATTRIBUTES.items())
-    seed = {"secretKeyRef": {"name": SESSION_SECRET, "key": "seed"}}
     return {
         "controller": {
             "replicaCount": 2,
@@ -88,8 +87,7 @@ def ai_gateway() -> dict[str, Any]:
             "securityContext": container_security(),
             "podSecurityContext": pod_security(),
             "resources": resources(200, 512),
-            "extraEnvVars": [{"name": "MCP_SESSION_SEED", "valueFrom": seed}],
-            "mcp": {"sessionEncryption": {"seed": "$(MCP_SESSION_SEED)"}},
+            "mcp": {"sessionEncryption": {"seed": session.REFERENCE}},
         },
         "envoyGateway": {"namespace": CONTROLLERS},
     }

@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import Final
 
 from components import naming
-from components.gateway.values import home
+from components.gateway.values import home, session
 from components.gateway.values.restricted import container_security, resources
 from components.kubernetes import Manifest
 from components.manifests import meta
@@ -38,6 +38,7 @@ def config(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
     processor = {
         "resources": resources(home.EXTPROC_CPU, home.EXTPROC_MEMORY),
         "securityContext": container_security(),
+        "env": [session.variable()],
     }
     return {
         "apiVersion": "aigateway.envoyproxy.io/v1beta1",

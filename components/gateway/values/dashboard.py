@@ -73,6 +73,12 @@ def _questions(gateway: Gateway) -> list[tuple[str, str, dict[str, str]]]:
         ("First token, 95 of 100", "s", {"{{gen_ai_request_model}}": queries.first_token("0.95")}),
         ("Past a step of a budget", "short", {"{{tenant}} {{key1}}": queries.limited("shadow_mode")}),
         ("Over a limit", "short", {"{{tenant}} {{key1}}": queries.limited("over_limit")}),
+        ("Guard: calls a second by verdict", "reqps", {"{{verdict}}": queries.guarded("verdict", "calls")}),
+        (
+            "Guard: masked values a second",
+            "short",
+            {"{{entity}}": queries.guarded("entity", "masked_values")},
+        ),
         ("Failures of the guard and the processor", "short", {"failures": queries.filter_failures()}),
     ]
 

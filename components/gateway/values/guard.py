@@ -65,7 +65,7 @@ def _container(gateway: Gateway) -> dict[str, Any]:
             {"name": "grpc", "containerPort": PORT},
             {"name": "metrics", "containerPort": METRICS_PORT},
         ],
-        "env": [{"name": "GUARD_NAMESPACE", "value": home.NAMESPACE}],
+        "args": ["--kubernetes", f"--listen=0.0.0.0:{PORT}", f"--metrics=0.0.0.0:{METRICS_PORT}"],
         "resources": resources(home.GUARD_CPU, home.GUARD_MEMORY),
         "securityContext": container_security(),
         "startupProbe": {"grpc": {"port": PORT}, "periodSeconds": 2, "failureThreshold": 60},

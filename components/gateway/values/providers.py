@@ -62,7 +62,7 @@ def provider(gateway: Gateway, wanted: Provider, labels: Mapping[str, str]) -> l
     if wanted.key:
         kind, field = _AUTH[wanted.api]
         target = {"group": AI, "kind": "AIServiceBackend", "name": wanted.id}
-        reference = {"group": "", "kind": "Secret", "name": secret_name(wanted)}
+        reference = {"group": "", "kind": "Secret", "name": secret_name(wanted.id)}
         spec = {"targetRefs": [target], "type": kind, field: {"secretRef": reference}}
         made += [
             _external_secret(gateway, wanted, wanted.key, labels),
@@ -71,9 +71,9 @@ def provider(gateway: Gateway, wanted: Provider, labels: Mapping[str, str]) -> l
     return made
 
 
-def secret_name(wanted: Provider) -> str:
+def secret_name(provider_id: str) -> str:
     """The Secret that holds a provider's API key."""
-    return naming.join("provider", wanted.id)
+    return naming.join("provider", provider_id)
 
 
 def _service(wanted: Provider) -> dict[str, Any]:
@@ -91,13 +91,13 @@ def _external_secret(gateway: Gateway, wanted: Provider, path: str, labels: Mapp
     spec = {
         "refreshInterval": KEY_POLL,
         "secretStoreRef": {"kind": "ClusterSecretStore", "name": gateway.secret_store},
-        "target": {"name": secret_name(wanted), "creationPolicy": "Owner", "deletionPolicy": "Delete"},
+        "target": {"name": secret_name(wanted.id), "creationPolicy": "Owner", "deletionPolicy": "Delete"},
         "data": [{"secretKey": KEY, "remoteRef": {"key": path, "property": "value"}}],
     }
     return {
         "apiVersion": "external-secrets.io/v1",
         "kind": "ExternalSecret",
-        "metadata": meta(secret_name(wanted), labels, home.NAMESPACE),
+        "metadata": meta(secret_name(wanted.id), labels, home.NAMESPACE),
         "spec": spec,
     }
 

@@ -1,4 +1,4 @@
-"""The proxies: the class, the Gateway with its two listeners, and what holds for every call.
+"""The proxies: the class, the Gateway with its listeners, and what holds for every call.
 
 Sources: https://gateway.envoyproxy.io/docs/api/extension_types/, https://gateway-api.sigs.k8s.io/reference/spec/
 """
@@ -23,13 +23,19 @@ GATEWAY_API: Final = "gateway.networking.k8s.io"
 GROUP: Final = API.partition("/")[0]
 CONFIG: Final = "aigateway.envoyproxy.io/gateway-config"
 """Annotation that names a Gateway's GatewayConfig."""
-LISTENERS: Final = (naming.KEYS_LISTENER, naming.ID_LISTENER)
+LISTENERS: Final = {
+    naming.KEYS_LISTENER: f"*.{naming.KEYS_LISTENER}",
+    naming.ID_LISTENER: f"*.{naming.ID_LISTENER}",
+    naming.TOOLS_LISTENER: naming.TOOLS_LISTENER,
+}
+"""Host names below the domain, by listener. Tenants share that of tools, where paths tell them apart."""
 PODS: Final = {
     "app.kubernetes.io/component": "proxy",
     "gateway.envoyproxy.io/owning-gateway-name": naming.GATEWAY,
     "gateway.envoyproxy.io/owning-gateway-namespace": naming.GATEWAY_NAMESPACE,
 }
 """Labels that Envoy Gateway gives the proxies' pods."""
+ORDER: Final = ({"name": "envoy.filters.http.ext_proc", "before": "envoy.filters.http.buffer"},)
 DRAIN_SECONDS: Final = 600
 """The most that a proxy waits for calls under way before it ends."""
 
@@ -58,9 +64,7 @@ def envoy_proxy(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
     """
     spec = {
         "provider": {"type": "Kubernetes", "kubernetes": _kubernetes(gateway, labels)},
-        "filterOrder": [
-            {"name": "envoy.filters.http.ext_proc", "before": "envoy.filters.http.buffer"},
-        ],
+        "filterOrder": list(ORDER),
         "shutdown": {"drainTimeout": f"{drain_seconds(gateway)}s", "minDrainDuration": "10s"},
         "telemetry": {"accessLog": access_log()},
     }
@@ -130,7 +134,7 @@ def _listener(gateway: Gateway, name: str) -> dict[str, Any]:
     selector = {"matchLabels": {naming.PURPOSE: naming.GATEWAY_PURPOSE}}
     listener: dict[str, Any] = {
         "name": name,
-        "hostname": f"*.{name}.{gateway.domain}",
+        "hostname": f"{LISTENERS[name]}.{gateway.domain}",
         "port": listener_port(gateway),
         "protocol": "HTTPS" if gateway.certificate_issuer else "HTTP",
         "allowedRoutes": {
@@ -162,7 +166,7 @@ def certificates(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
 def _certificate(gateway: Gateway, issuer: str, name: str, labels: Mapping[str, str]) -> Manifest:
     spec = {
         "secretName": certificate_name(name),
-        "dnsNames": [f"*.{name}.{gateway.domain}"],
+        "dnsNames": [f"{LISTENERS[name]}.{gateway.domain}"],
         "duration": "2160h",
         "renewBefore": "720h",
         "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"},

@@ -94,3 +94,8 @@ def first_token(quantile: str) -> str:
 def filter_failures() -> str:
     """Calls a second that the guard or the AI gateway's processor failed."""
     return f"sum(rate(envoy_http_ext_proc_streams_failed{{{HOME}}}[5m]))"
+
+
+def guarded(by: str, counter: str) -> str:
+    """What the guard counts in a second, by a label."""
+    return f"sum by ({by}) (rate(bastide_guard_{counter}_total{{{HOME}}}[5m]))"

@@ -5,7 +5,7 @@ Source: https://gateway.envoyproxy.io/docs/api/extension_types/
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from components import naming
@@ -17,6 +17,8 @@ from components.model import Gateway
 BODY: Final = "32Mi"
 """The largest body of a request: pictures come in it. Envoy's own default of 32 KiB holds no long prompt."""
 GUARD_TIMEOUT: Final = "5s"
+GUARDED: Final = (naming.KEYS_LISTENER, naming.ID_LISTENER)
+"""Listeners behind which models are. Tool calls are no prompts: which may be called is authorized by name."""
 FORGED: Final = (
     naming.CLIENT_HEADER,
     naming.TENANT_HEADER,
@@ -36,17 +38,21 @@ def policies(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
     return [
         _policy("ClientTrafficPolicy", labels, _clients(gateway)),
         _policy("BackendTrafficPolicy", labels, _backends(gateway)),
-        _policy("EnvoyExtensionPolicy", labels, _guard()),
+        _policy("EnvoyExtensionPolicy", labels, _guard(), GUARDED),
     ]
 
 
-def _policy(kind: str, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Manifest:
-    target = {"group": proxy.GATEWAY_API, "kind": "Gateway", "name": naming.GATEWAY}
+def _policy(
+    kind: str, labels: Mapping[str, str], spec: Mapping[str, Any], listeners: Sequence[str] = ()
+) -> Manifest:
+    """A policy of the whole Gateway, or of some of its listeners."""
+    whole = {"group": proxy.GATEWAY_API, "kind": "Gateway", "name": naming.GATEWAY}
+    targets = [{**whole, "sectionName": name} for name in listeners] or [whole]
     return {
         "apiVersion": proxy.API,
         "kind": kind,
         "metadata": meta(naming.GATEWAY, labels, home.NAMESPACE),
-        "spec": {"targetRefs": [target], **spec},
+        "spec": {"targetRefs": targets, **spec},
     }
 
 
@@ -130,7 +136,7 @@ def _backends(gateway: Gateway) -> dict[str, Any]:
 
 
 def _guard() -> dict[str, Any]:
-    """Every request passes the guard, whole; where the guard does not answer, nothing passes."""
+    """Every request for a model passes the guard, whole; where the guard does not answer, nothing passes."""
     processor = {
         "backendRefs": [{"group": "", "kind": "Service", "name": guard.NAME, "port": guard.PORT}],
         "failOpen": False,
