@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,62 @@ import yaml
 FILE = Path(__file__).with_name("catalog.yaml")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Definition:
+    """A kind of somebody else's that we write objects of; the first of `versions` is the one stored."""
+
+    group: str
+    kind: str
+    plural: str
+    versions: tuple[str, ...]
+    scope: str = "Namespaced"
+
+    @property
+    def name(self) -> str:
+        """The name of its CustomResourceDefinition."""
+        return f"{self.plural}.{self.group}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chart:
+    """Third-party software: the chart that installs it, and the definitions that come with it.
+
+    `digest` is the archive's, None where it is not known; `needs` names charts that come before;
+    `provided` software comes with the cluster and is never installed by us.
+    """
+
+    name: str
+    source: str
+    chart: str
+    version: str
+    digest: str | None
+    licence: str
+    namespace: str
+    values: Mapping[str, Any]
+    needs: tuple[str, ...]
+    provided: bool
+    definitions: tuple[Definition, ...]
+
+    @property
+    def title(self) -> str:
+        """Name and version: `envoy-gateway 1.9.1`."""
+        return f"{self.name} {self.version.removeprefix('v')}"
+
+    @property
+    def archive(self) -> str:
+        """The file name that `helm pull` gives the chart."""
+        return f"{self.chart}-{self.version}.tgz"
+
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The API versions of its definitions: `gateway.networking.k8s.io/v1`."""
+        found = {f"{each.group}/{version}" for each in self.definitions for version in each.versions}
+        return tuple(sorted(found))
+
+
 @cache
 def entries(section: str) -> dict[str, dict[str, Any]]:
-    """All entries of a section: `images`."""
+    """All entries of a section: `images`, `charts`."""
     found: dict[str, dict[str, Any]] = yaml.safe_load(FILE.read_text())[section]
     return found
 
@@ -22,3 +77,19 @@ def image(name: str) -> str:
     """The reference of an image, by digest: `registry.k8s.io/pause@sha256:...`."""
     entry = entries("images")[name]
     return f"{entry['source']}@{entry['digest']}"
+
+
+@cache
+def charts() -> tuple[Chart, ...]:
+    """All charts, in order of installation."""
+    return tuple(_chart(name, entry) for name, entry in entries("charts").items())
+
+
+def _chart(name: str, entry: Mapping[str, Any]) -> Chart:
+    rest = {"values": {}, "provided": False, **entry}
+    definitions = tuple(
+        Definition(group=group, **{**each, "versions": tuple(each["versions"])})
+        for group, listed in rest.pop("definitions", {}).items()
+        for each in listed
+    )
+    return Chart(name=name, **{**rest, "needs": tuple(rest.get("needs", ()))}, definitions=definitions)
