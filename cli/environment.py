@@ -9,6 +9,7 @@ from pathlib import Path
 
 from lightkube.core.exceptions import ConfigError
 
+from cli.outcome import CliError, Exit
 from cli.state import StateProblem, inspect_state
 from components.cluster import Cluster, UnreachableError
 from components.model.loading import EnvironmentModel, load_environment
@@ -84,6 +85,14 @@ def open_environment(name: str, config: Path = CONFIG) -> Target:
     settings = TwinSettings.of(name)
     variables = {**os.environ, **twin.environment(settings)}
     return Target(name=name, model=model, variables=variables, twin=settings)
+
+
+def require_running(target: Target) -> Target:
+    """The environment, whose control plane runs. Raises `CliError` where it is a twin that does not."""
+    if target.twin and not twin.running(target.twin):
+        mend = f"bastide up {target.name}"
+        raise CliError(Exit.UNREACHABLE, f"the twin {target.name} is not running", mend)
+    return target
 
 
 def state_problems(target: Target) -> list[StateProblem]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Optional
 import typer
 from rich.console import Console
 
-from cli.environment import CONFIG, Target, open_environment
+from cli.environment import CONFIG, Target, open_environment, require_running
 from cli.outcome import CliError, Exit
 
 app = typer.Typer(
@@ -36,21 +36,16 @@ def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=1))
 
 
-def _open(env: str, tenant: str | None = None) -> Target:
-    target = open_environment(env)
+def _open(env: str, tenant: str | None = None, config: Path = CONFIG) -> Target:
+    target = open_environment(env, config)
     if tenant and tenant not in target.model.tenants:
         known = ", ".join(target.model.tenants) or "none"
         raise CliError(Exit.USAGE, f"{env} has no tenant {tenant!r}", f"known tenants: {known}")
     return target
 
 
-def _open_running(env: str, tenant: str | None = None) -> Target:
-    from twin import api as twin
-
-    target = _open(env, tenant)
-    if target.twin and not twin.running(target.twin):
-        raise CliError(Exit.UNREACHABLE, f"the twin {env} is not running", f"bastide up {env}")
-    return target
+def _open_running(env: str, tenant: str | None = None, config: Path = CONFIG) -> Target:
+    return require_running(_open(env, tenant, config))
 
 
 @app.command()
@@ -199,6 +194,52 @@ def coverage(as_json: Json = False) -> None:
         _print_json({id_: row.as_json() for id_, row in found.items()})
     else:
         views.print_coverage(Console(soft_wrap=True), found.values())
+
+
+@app.command()
+def usage(
+    env: Env,
+    *,
+    tenant: Tenant = None,
+    month: Annotated[str, typer.Option("--month", help="Like 2026-11; else the last one there is.")] = "",
+    by: Annotated[
+        str,
+        typer.Option("--by", help="tenant, department, user, key, model, provider, cost-center or tag:NAME."),
+    ] = "department",
+    places: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--from", help="Logs of the proxies: a file, a folder or `-`; else those that run."),
+    ] = None,
+    metrics: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option("--metrics", help="Compare with the proxies' metrics: a file or an address."),
+    ] = None,
+    tolerance: Annotated[float, typer.Option("--tolerance", help="Percent by which these may differ.")] = 0,
+    config: Config = CONFIG,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the groups as CSV.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show what was used and what it cost, from the gateway's own records."""
+    from cli.usage import views
+    from cli.usage.command import usage as look
+
+    target = _open(env, tenant, config) if places else _open_running(env, tenant, config)
+    found = look(
+        target,
+        month=month,
+        by=by,
+        tenant=tenant or "",
+        places=places or [],
+        metrics=metrics or [],
+        tolerance=tolerance,
+    )
+    if as_json:
+        _print_json(views.as_json(found.report, found.differences))
+    elif as_csv:
+        typer.echo(views.as_csv(found.report), nl=False)
+    else:
+        views.show(Console(soft_wrap=True), found.report, found.differences)
+    raise typer.Exit(found.code)
 
 
 @app.command(name="env")

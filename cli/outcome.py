@@ -18,6 +18,7 @@ class Exit(IntEnum):
     UNREACHABLE = 7  # the environment is not running or does not answer
     LOCKED = 8  # another operation holds the stack
     DRIFT = 9  # the live environment differs from its declaration
+    FINDING = 10  # a check found what must be mended
     INTERRUPTED = 130  # Ctrl-C
 
 

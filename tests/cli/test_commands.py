@@ -11,8 +11,9 @@ from typer.testing import CliRunner
 
 from cli.main import app
 from cli.outcome import Exit
+from components.model import loading
 from tests.support.command import ROOT, bastide
-from tests.support.configs import BadCase, bad_cases
+from tests.support.configs import BadCase, Today, bad_cases
 
 REFERENCE = (ROOT / "docs" / "reference" / "cli.md").read_text()
 
@@ -44,7 +45,8 @@ def test_check_accepts_the_twin() -> None:
 
 
 @pytest.mark.parametrize("case", bad_cases(), ids=lambda case: case.name)
-def test_check_refuses_every_bad_file(case: BadCase, tmp_path: Path) -> None:
+def test_check_refuses_every_bad_file(case: BadCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "date", Today)
     case.write(tmp_path)
     done = CliRunner().invoke(app, ["check", "site", "--config", str(tmp_path), "--json"])
     assert done.exit_code == Exit.CONFIG, done.output

@@ -1,0 +1,1 @@
+"""Showback, chargeback and budgets from the gateway's own records."""
