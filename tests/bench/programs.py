@@ -97,6 +97,7 @@ def many_tenants(folder: Path, count: int) -> Path:
     for pool in foundation["config"]["bastide:pools"]:
         pool["count"] *= count
     platform = (CONFIG / "Pulumi.twin.platform.yaml").read_text()
+    platform = platform.replace("monthly: 20000", f"monthly: {20000 * count}")
     (folder / "Pulumi.twin.foundation.yaml").write_text(yaml.safe_dump(foundation))
     (folder / "Pulumi.twin.platform.yaml").write_text(platform)
     tenant = (CONFIG / "Pulumi.twin.globex.yaml").read_text()

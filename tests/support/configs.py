@@ -17,6 +17,14 @@ TODAY: Final = date(2026, 11, 15)
 """The day on which the cases are judged."""
 
 
+class Today(date):
+    """In place of `date` in a module that asks for the day."""
+
+    @classmethod
+    def today(cls) -> Today:
+        return cls(TODAY.year, TODAY.month, TODAY.day)
+
+
 @dataclass(frozen=True, kw_only=True)
 class BadCase:
     """One case: what is changed, and every problem that must be found, no other."""
