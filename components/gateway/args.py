@@ -14,15 +14,18 @@ __all__ = ["GatewayArgs", "GatewayOutputs"]
 
 @dataclass(frozen=True, kw_only=True)
 class GatewayArgs:
-    """`owner` and `cost_center` are the platform's own.
+    """`owner` and `cost_center` are the platform's own, `kind` is the environment's.
 
+    `may_leave` are the data classes that may leave the premises.
     `definitions` are the resources that define the custom kinds: all that is made comes after them.
     `protect` forbids to delete the gateway, its namespace and what guards it.
     """
 
     environment: str
+    kind: str
     gateway: Gateway
     owner: str
     cost_center: str
+    may_leave: tuple[str, ...]
     definitions: Sequence[pulumi.Resource] = ()
     protect: bool

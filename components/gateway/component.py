@@ -104,6 +104,7 @@ class AiGateway(Block):
         inside(values.upstreams(gateway, labels), fences)
         inside(values.watch(gateway, labels))
         rules = inside(values.rules_of_entry(gateway, labels), [*workload, *settings], protect=protect)
-        inside(values.entrance(gateway, labels), rules, protect=protect)
+        gate = values.entrance(gateway, labels, args.kind, args.may_leave)
+        inside(gate, rules, protect=protect)
         self.outputs = values.outputs(gateway)
         self.finish(self.outputs.dump())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from components.gateway.values import (
     alerts,
@@ -29,11 +29,14 @@ def fences(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
 
 
 def upstreams(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
-    """The providers that have not gone."""
+    """The providers that are admitted or leaving, and the table of them."""
     return [
-        manifest
-        for wanted in providers.kept(gateway)
-        for manifest in providers.provider(gateway, wanted, labels)
+        providers.table(gateway, labels),
+        *(
+            manifest
+            for wanted in providers.kept(gateway)
+            for manifest in providers.provider(gateway, wanted, labels)
+        ),
     ]
 
 
@@ -52,9 +55,11 @@ def rules_of_entry(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest
     return [proxy.gateway_class(labels), *traffic.policies(gateway, labels)]
 
 
-def entrance(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
+def entrance(
+    gateway: Gateway, labels: Mapping[str, str], kind: str, may_leave: Iterable[str]
+) -> list[Manifest]:
     """The Gateway itself: it comes last."""
-    return [proxy.gateway_object(gateway, labels)]
+    return [proxy.gateway_object(gateway, labels, kind, may_leave)]
 
 
 def watch(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:

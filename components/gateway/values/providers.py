@@ -54,11 +54,14 @@ def kept(gateway: Gateway) -> list[Provider]:
 
 
 def provider(gateway: Gateway, wanted: Provider, labels: Mapping[str, str]) -> list[Manifest]:
-    """All objects of a provider, under its id."""
-    made = [
-        backend(wanted.id, home.NAMESPACE, labels, wanted.endpoint),
-        _object("AIServiceBackend", wanted, labels, _service(wanted)),
-    ]
+    """All objects of a provider, under its id; they say where it is, what it may be sent, at what price."""
+    labels = {**labels, naming.PREMISES: premises(wanted)}
+    service = _object("AIServiceBackend", wanted, labels, _service(wanted))
+    service["metadata"]["annotations"] = {
+        naming.DATA_CLASSES: ",".join(wanted.data_classes),
+        naming.PRICES: ",".join(price.model for price in wanted.prices),
+    }
+    made = [backend(wanted.id, home.NAMESPACE, labels, wanted.endpoint), service]
     if wanted.key:
         kind, field = _AUTH[wanted.api]
         target = {"group": AI, "kind": "AIServiceBackend", "name": wanted.id}
@@ -69,6 +72,27 @@ def provider(gateway: Gateway, wanted: Provider, labels: Mapping[str, str]) -> l
             _object("BackendSecurityPolicy", wanted, labels, spec),
         ]
     return made
+
+
+def premises(wanted: Provider) -> str:
+    """Whether a provider is `on` or `off` the premises."""
+    return "on" if wanted.on_premises else "off"
+
+
+def table(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
+    """What the charter holds routes to at admission: by provider its models, its place, its data classes."""
+    rows = {
+        each.id: naming.table(
+            (price.model, premises(each), ",".join(each.data_classes)) for price in each.prices
+        )
+        for each in kept(gateway)
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": meta(naming.BACKENDS_TABLE, labels, home.NAMESPACE),
+        "data": rows,
+    }
 
 
 def secret_name(provider_id: str) -> str:

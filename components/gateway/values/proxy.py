@@ -5,7 +5,7 @@ Sources: https://gateway.envoyproxy.io/docs/api/extension_types/, https://gatewa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from components import naming
@@ -116,13 +116,19 @@ def _service(gateway: Gateway) -> dict[str, Any]:
     }
 
 
-def gateway_object(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
-    """The one Gateway; only the platform's own namespaces of tenants attach routes to it."""
-    about = meta(naming.GATEWAY, labels, home.NAMESPACE)
+def gateway_object(
+    gateway: Gateway, labels: Mapping[str, str], kind: str, may_leave: Iterable[str]
+) -> Manifest:
+    """The one Gateway; only the platform's own namespaces of tenants attach routes to it.
+
+    It says of which `kind` the environment is, and which data classes `may_leave` the premises.
+    """
+    about = meta(naming.GATEWAY, {**labels, naming.ENVIRONMENT_KIND: kind}, home.NAMESPACE)
+    notes = {CONFIG: naming.GATEWAY, naming.MAY_LEAVE: ",".join(may_leave) or "-"}
     return {
         "apiVersion": f"{GATEWAY_API}/v1",
         "kind": "Gateway",
-        "metadata": {**about, "annotations": {CONFIG: naming.GATEWAY}},
+        "metadata": {**about, "annotations": notes},
         "spec": {
             "gatewayClassName": CLASS,
             "listeners": [_listener(gateway, name) for name in LISTENERS],
