@@ -65,11 +65,11 @@ async def serve(asked: argparse.Namespace) -> None:
     external_processor_pb2_grpc.add_ExternalProcessorServicer_to_server(Guard(tenants, workers), server)
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     await health.set("", health_pb2.HealthCheckResponse.NOT_SERVING)
-    server.add_insecure_port(asked.listen)
+    port = server.add_insecure_port(asked.listen)
     metrics.POLICIES.set_function(lambda: len(tenants))
     metrics.REFUSED.set_function(lambda: tenants.refused)
-    host, _, port = asked.metrics.rpartition(":")
-    http = metrics.serve(host, int(port), lambda: tenants.synchronized)
+    host, _, http_port = asked.metrics.rpartition(":")
+    http = metrics.serve(host, int(http_port), lambda: tenants.synchronized)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -81,7 +81,7 @@ async def serve(asked: argparse.Namespace) -> None:
     watching = asyncio.create_task(watch)
     await workers.ready()
     await server.start()
-    LOG.info("serving on %s with %d workers", asked.listen, asked.workers)
+    LOG.info("gRPC on port %d, metrics on port %d, %d workers", port, http.server_port, asked.workers)
     while not tenants.synchronized and not stop.is_set():
         await asyncio.sleep(0.05)
     await health.set("", health_pb2.HealthCheckResponse.SERVING)

@@ -17,7 +17,7 @@ from google.protobuf import empty_pb2
 from google.protobuf.unknown_fields import UnknownFieldSet
 
 from bastide_guard import metrics
-from bastide_guard.judge import Call, Verdict, endpoint, grant_of
+from bastide_guard.call import Call, Verdict, endpoint, grant_of
 from bastide_guard.refusal import UNAVAILABLE, Code, Refusal
 from bastide_guard.tenants import Tenants
 from bastide_guard.workers import Workers

@@ -9,9 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import lru_cache
 
-from bastide_guard.injection import suspect
-from bastide_guard.judge import Call, Verdict, judge
-from bastide_guard.masking import mask
+from bastide_guard.call import Call, Verdict
 from bastide_guard.policy import TenantPolicy
 
 
@@ -21,7 +19,7 @@ class Workers:
     def __init__(self, count: int) -> None:
         self._count = count
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload([__name__])
+        self._context.set_forkserver_preload(["bastide_guard.judge"])
         self._pool = self._new()
 
     async def judge(self, rules: bytes, grant: str, call: Call, raw: bytes, now: float) -> Verdict:
@@ -49,16 +47,19 @@ class Workers:
 
 
 def _judge(rules: bytes, grant: str, call: Call, raw: bytes, now: float) -> Verdict:
+    from bastide_guard.judge import judge  # noqa: PLC0415 - Presidio takes 100 MB, here only
+
     return judge(_policy(rules), grant, call, raw, now)
 
 
 @lru_cache(maxsize=1024)
 def _policy(rules: bytes) -> TenantPolicy:
-    policy = pickle.loads(rules)  # noqa: S301 - ours: `Tenant.rules` wrote it
-    mask([], policy.masking)
-    return TenantPolicy.model_validate(policy)
+    policy: TenantPolicy = pickle.loads(rules)  # noqa: S301 - ours: `Tenant.rules` wrote it
+    return policy
 
 
 def _warm() -> None:
     """Compile the patterns before the first call."""
+    from bastide_guard.injection import suspect  # noqa: PLC0415 - as above
+
     suspect("")
