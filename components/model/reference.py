@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -50,7 +51,9 @@ def _default(field: Mapping[str, Any], required: bool) -> str:
     words = {None: "none", True: "`true`", False: "`false`"}
     if default is None or isinstance(default, bool):
         return words[default]
-    return f"`{default}`" if default not in ([], {}, ()) else "none"
+    if default in ([], {}):
+        return "none"
+    return f"`{default if isinstance(default, str) else json.dumps(default)}`"
 
 
 def _unit(field: Mapping[str, Any]) -> str:

@@ -14,6 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from components.governance.values import limits
+from components.governance.values.scope import Scope
 from components.model import Gateway, TenantGateway, loading
 from components.model.document import read
 from components.model.draft import Draft
@@ -243,6 +245,11 @@ def test_limits_are_counted() -> None:
     budgets = 1 + 2 + 1 + 2  # tenant, departments, user, and each department's month with a transfer
     assert USE.limits(2) == 3 * budgets + 3 + 3
     assert TenantGateway(monthly=Decimal(5)).limits(0) == 1
+
+
+def test_the_model_and_the_policy_agree_on_limits() -> None:
+    scope = Scope(tenant="acme", use=USE, gateway=gateway(), namespace="acme-gateway", labels={})
+    assert len(limits.rules(scope)) == USE.limits(len(gateway().accounting.steps))
 
 
 def test_months_that_are_over_are_not_judged(tmp_path: Path) -> None:
