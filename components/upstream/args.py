@@ -29,7 +29,7 @@ class UpstreamArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamOutputs:
-    """Names and versions of the software, each in one of three: installed, somebody else's, or stood in for."""
+    """Names and versions of the software: each is installed, or somebody else's, or stood in for."""
 
     installed: tuple[str, ...]
     external: tuple[str, ...]

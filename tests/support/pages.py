@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import pulumi
-import yaml
 
 from components.commons.values import outputs as platform_outputs
+from components.model.document import read
 from components.model.loading import load_environment
 from components.nodes.values import outputs as foundation_outputs
 from stacks import __main__ as program
@@ -23,8 +23,8 @@ STACKS = ("twin.foundation", "twin.platform", "twin.acme", "twin.globex")
 
 
 def values(layer: str) -> dict[str, Any]:
-    """The values of a layer's file, by key without namespace."""
-    config = yaml.safe_load((CONFIG / f"Pulumi.twin.{layer}.yaml").read_text())["config"]
+    """The values of a layer's file as the engine reads it, by key without namespace."""
+    config = read(CONFIG / f"Pulumi.twin.{layer}.yaml").data["config"]
     return {key.split(":", 1)[1]: value for key, value in config.items() if key.startswith("bastide:")}
 
 
