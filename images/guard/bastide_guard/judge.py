@@ -5,17 +5,20 @@ from __future__ import annotations
 import hashlib
 import json
 import unicodedata
+from typing import Final
 
 from bastide_guard.call import Call, Verdict, endpoint
 from bastide_guard.injection import suspect
 from bastide_guard.masking import Masked, mask
+from bastide_guard.memory import Memory
 from bastide_guard.policy import TenantPolicy
 from bastide_guard.refusal import Code, Refusal
 from bastide_guard.request import Request, parse
 from bastide_guard.routing import choose
 from bastide_guard.tasks import check_task, check_tool_calls
 
-FINGERPRINT_DIGITS = 16
+FINGERPRINT_DIGITS: Final = 16
+_SUSPECT: Final = Memory(suspect)
 
 
 def judge(policy: TenantPolicy, grant_name: str, call: Call, raw: bytes, now: float) -> Verdict:
@@ -65,7 +68,7 @@ def _check_prompt(policy: TenantPolicy, request: Request) -> str:
     if policy.guardrails.injection == "off":
         return ""
     checked = (text.value for text in request.texts if not text.instruction)
-    broken = next((name for text in checked if (name := suspect(text))), "")
+    broken = next((name for text in checked if (name := _SUSPECT(text))), "")
     if broken and policy.guardrails.injection == "refuse":
         raise Refusal(Code.PROMPT_REFUSED, f"The prompt looks like an attack on the model ({broken}).")
     return broken

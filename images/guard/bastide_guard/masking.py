@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from presidio_anonymizer import AnonymizerEngine, OperatorConfig, RecognizerResult
 from presidio_anonymizer.operators import Operator, OperatorType
 
+from bastide_guard.memory import Memory
 from bastide_guard.policy import Masking
-from bastide_guard.recognizers import find, finders
+from bastide_guard.recognizers import Span, find, finders
 
 
 @dataclass(frozen=True)
@@ -56,18 +58,25 @@ def _engine() -> Any:
 ENGINE = _engine()
 
 
+@lru_cache(maxsize=256)
+def _memory(masking: Masking) -> Memory[list[Span]]:
+    """What a tenant's rules find, remembered apart from other tenants'."""
+    using = finders(masking)
+    return Memory(lambda text: find(text, using))
+
+
 def mask(texts: Sequence[str], masking: Masking) -> Masked:
     """Texts with placeholders such as `<EMAIL_ADDRESS_1>`: the same value has the same one in all of them.
 
     Raises `TimeoutError` where a pattern takes too long.
     """
-    using = finders(masking)
+    spans_of = _memory(masking)
     known: dict[tuple[str, str], str] = {}
     counts: Counter[str] = Counter()
     config = {"DEFAULT": OperatorConfig("placeholder", {"known": known})}
     done = []
     for text in texts:
-        spans = find(text, using)
+        spans = spans_of(text)
         for span in spans:
             value = (span.entity, text[span.start : span.end])
             if value not in known:
