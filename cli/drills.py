@@ -16,6 +16,7 @@ from cli.outcome import CliError, Exit
 from components.cluster import ApiError, Cluster, UnreachableError
 from components.commons.drills import drills as commons_drills
 from components.drill import Answer, Drill, Record
+from components.gateway.drills import drills as gateway_drills
 from components.governance.args import GovernanceOutputs
 from components.governance.drills import drills as governance_drills
 from components.model.outputs import FoundationOutputs, Outputs, PlatformOutputs, TenantOutputs
@@ -44,6 +45,7 @@ def collect(target: Target, known: Told, only: str = "") -> list[Drill]:
     found = [
         *nodes_drills(target.model.foundation, foundation, tenants),
         *commons_drills(platform),
+        *_of_gateway(target, platform, tenants),
         *tenancy_drills(target.model.tenants, tenants),
         *governance_drills(target.model.platform.gateway, target.model.gateways, tenants, governed),
     ]
@@ -52,6 +54,15 @@ def collect(target: Target, known: Told, only: str = "") -> list[Drill]:
         ids = ", ".join(sorted({drill.id for drill in found}))
         raise CliError(Exit.USAGE, f"no drill is called {only!r}", f"one of: {ids}")
     return chosen
+
+
+def _of_gateway(
+    target: Target, platform: PlatformOutputs, tenants: Sequence[TenantOutputs]
+) -> tuple[Drill, ...]:
+    gateway = target.model.platform.gateway
+    if gateway is None or platform.gateway is None:
+        return ()
+    return gateway_drills(gateway, platform.gateway, tenants, platform.environment)
 
 
 def outputs(target: Target, known: Told, layer: str, kind: type[T], key: str = "") -> T:

@@ -7,6 +7,8 @@ from functools import cache
 from components.commons.drills import drills as commons_drills
 from components.commons.values import outputs as platform_outputs
 from components.drill import Drill
+from components.gateway.drills import drills as gateway_drills
+from components.gateway.values import outputs as gateway_outputs
 from components.governance import values as governance
 from components.governance.drills import drills as governance_drills
 from components.model.loading import load_environment
@@ -27,9 +29,12 @@ def all_drills() -> tuple[Drill, ...]:
             scope = governance.scope_of("twin", model.tenants[name], use, gateway)
             governed[name] = governance.outputs(scope)
     foundation = foundation_outputs(model.foundation)
+    gateway = model.platform.gateway
+    assert gateway
     return (
         *nodes_drills(model.foundation, foundation, tenants),
         *commons_drills(platform_outputs("twin", model.platform, ())),
+        *gateway_drills(gateway, gateway_outputs(gateway), tenants, "twin"),
         *tenancy_drills(model.tenants, tenants),
         *governance_drills(model.platform.gateway, model.gateways, tenants, governed),
     )
