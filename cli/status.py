@@ -8,8 +8,12 @@ from typing import Any
 from cli import engine
 from cli.environment import Target, state_problems
 from cli.outcome import Exit
+from components import naming
 from components.cluster import ApiError, Cluster, UnreachableError
+from components.upstream import values
 from twin import api as twin
+
+DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 
 
 def status(target: Target, *, drift: bool) -> dict[str, Any]:
@@ -51,8 +55,17 @@ def _cluster(cluster: Cluster) -> dict[str, Any]:
         "nodes": len(nodes),
         "nodes_ready": len(ready),
         "accelerators": sum(len(item["spec"].get("devices", [])) for item in slices),
+        "stand_ins": _upstream(cluster),
         "terminating": [_held(item) for item in _terminating(cluster)],
     }
+
+
+def _upstream(cluster: Cluster) -> list[str]:
+    """The third-party software whose definitions are stand-ins, with its version."""
+    ours = {"labelSelector": f"{naming.BLOCK}=upstream"}
+    found = [item["metadata"] for item in cluster.items(DEFINITIONS, params=ours)]
+    titles = (values.title(meta) for meta in found if values.STAND_IN in meta.get("annotations", {}))
+    return sorted(set(titles))
 
 
 def _terminating(cluster: Cluster) -> list[dict[str, Any]]:

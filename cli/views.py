@@ -28,6 +28,10 @@ def print_status(console: Console, report: Mapping[str, Any]) -> None:
         console.print(f"{MARKS['warn']} namespace {held['namespace']} is stuck in Terminating")
         for reason in held["held_by"]:
             console.print(f"    {escape(reason)}", highlight=False)
+    if absent := cluster["stand_ins"]:
+        console.print(
+            f"{MARKS['warn']} stand-ins, on whose objects nothing acts: {', '.join(absent)}", highlight=False
+        )
     for problem in report["state_problems"]:
         console.print(f"{MARKS['fail']} state: {problem['found']}\n    {problem['mend']}", highlight=False)
     for stack in report["stacks"]:

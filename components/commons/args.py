@@ -14,10 +14,12 @@ __all__ = ["CommonsArgs", "PlatformOutputs"]
 class CommonsArgs:
     """`admission` holds admission policies and their bindings.
 
-    `protect` forbids to delete the platform's namespace and what guards it.
+    `protect` forbids to delete the platform's namespace and what guards it. `stand_ins` names the software
+    that is not really there.
     """
 
     environment: str
     platform: Platform
     admission: tuple[Manifest, ...]
     protect: bool
+    stand_ins: tuple[str, ...] = ()

@@ -54,7 +54,7 @@ class Commons(Block):
         self.add(values.classes(args.platform, labels))
         self.add(values.access(labels, settings.administrators, settings.auditors))
         self._admit(args.admission)
-        self.outputs = values.outputs(args.environment, args.platform, args.admission)
+        self.outputs = values.outputs(args.environment, args.platform, args.admission, args.stand_ins)
         self.finish(self.outputs.dump())
 
     def _admit(self, manifests: Iterable[Manifest]) -> None:

@@ -168,7 +168,9 @@ def classes(platform: Platform, labels: Mapping[str, str]) -> list[Manifest]:
     ]
 
 
-def outputs(environment: str, platform: Platform, admission: Iterable[Manifest]) -> PlatformOutputs:
+def outputs(
+    environment: str, platform: Platform, admission: Iterable[Manifest], stand_ins: tuple[str, ...] = ()
+) -> PlatformOutputs:
     """What tenants and drills may rely on."""
     policies = [manifest["metadata"]["name"] for manifest in admission if manifest["kind"] == POLICY]
     return PlatformOutputs(
@@ -180,5 +182,5 @@ def outputs(environment: str, platform: Platform, admission: Iterable[Manifest])
         storage_classes=tuple(known.id for known in platform.storage_classes),
         namespaces=(NAMESPACE,),
         admission_policies=tuple(policies),
-        stand_ins=(),
+        stand_ins=stand_ins,
     )

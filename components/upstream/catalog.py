@@ -33,8 +33,8 @@ class Definition:
 class Chart:
     """Third-party software: the chart that installs it, and the definitions that come with it.
 
-    `digest` is the archive's, None where it is not known; `needs` names charts that come before;
-    `provided` software comes with the cluster and is never installed by us.
+    `digest` is the archive's, None where it is not known; `needs` names charts that come before; `part_of` is
+    the software's name; `provided` software comes with the cluster and is never installed by us.
     """
 
     name: str
@@ -46,13 +46,14 @@ class Chart:
     namespace: str
     values: Mapping[str, Any]
     needs: tuple[str, ...]
+    part_of: str
     provided: bool
     definitions: tuple[Definition, ...]
 
     @property
     def title(self) -> str:
-        """Name and version: `envoy-gateway 1.9.1`."""
-        return f"{self.name} {self.version.removeprefix('v')}"
+        """The software and its version: `envoy-gateway 1.9.1`."""
+        return f"{self.part_of} {self.version.removeprefix('v')}"
 
     @property
     def archive(self) -> str:
@@ -86,7 +87,7 @@ def charts() -> tuple[Chart, ...]:
 
 
 def _chart(name: str, entry: Mapping[str, Any]) -> Chart:
-    rest = {"values": {}, "provided": False, **entry}
+    rest = {"values": {}, "provided": False, "part_of": name, **entry}
     definitions = tuple(
         Definition(group=group, **{**each, "versions": tuple(each["versions"])})
         for group, listed in rest.pop("definitions", {}).items()

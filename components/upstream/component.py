@@ -55,7 +55,7 @@ class Upstream(Block):
             self._install(installed, args, labels)
             titles["external"] = [chart.title for chart in found]
             titles["installed"] = [chart.title for chart in installed]
-        self.outputs = UpstreamOutputs(**{key: tuple(value) for key, value in titles.items()})
+        self.outputs = UpstreamOutputs(**{key: tuple(dict.fromkeys(value)) for key, value in titles.items()})
         self.finish(vars(self.outputs))
 
     def _stand_in(self, args: UpstreamArgs, labels: Mapping[str, str]) -> None:
@@ -65,6 +65,12 @@ class Upstream(Block):
             for definition in chart.definitions
         ]
         self.add(manifests, protect=args.protect)
+        pulumi.warn(
+            "upstream.mode is stand-ins: custom resources land, and nothing acts on them. A field conflict "
+            "means that a real definition is there already, which is left as it is: write "
+            "`bastide:upstream: {mode: external}`.",
+            self,
+        )
 
     def _find(self, chart: Chart) -> None:
         """Read what says that the chart's definitions are served: fails, naming it, where they are not."""

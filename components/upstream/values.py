@@ -13,6 +13,8 @@ from components.upstream.catalog import Chart, Definition
 STAND_IN: Final = f"{naming.DOMAIN}/stand-in"
 """Annotation of a definition that stands for the real one, whose objects nothing acts on."""
 _PROTECTED_GROUP: Final = ".k8s.io"
+_NAME: Final = "app.kubernetes.io/name"
+_VERSION: Final = "app.kubernetes.io/version"
 
 _ROOM = {"requests.cpu": "8", "requests.memory": "32Gi", "limits.memory": "64Gi", "pods": "60"}
 _STORAGE = {"requests.storage": "200Gi", "count/resourceclaims.resource.k8s.io": "0"}
@@ -61,7 +63,12 @@ def stand_in(definition: Definition, chart: Chart, labels: Mapping[str, str]) ->
 
 def _of(chart: Chart) -> dict[str, str]:
     name, _, version = chart.title.partition(" ")
-    return {"app.kubernetes.io/name": name, "app.kubernetes.io/version": version}
+    return {_NAME: name, _VERSION: version}
+
+
+def title(metadata: Mapping[str, Any]) -> str:
+    """The software that a stand-in belongs to, by its metadata: `envoy-gateway 1.9.1`."""
+    return f"{metadata['labels'][_NAME]} {metadata['labels'][_VERSION]}"
 
 
 def api_service(served: str) -> str:

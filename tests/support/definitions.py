@@ -5,8 +5,8 @@
         assert found
         assert {name: errors for name, errors in found.items() if errors} == {}
 
-`definitions` skips where the folder with the upstream's data is absent. Objects are judged by dry runs: nothing
-is left behind, and neither their namespace nor what they refer to needs to exist.
+`definitions` skips where the folder with the upstream's data is absent. Objects are judged by dry runs:
+nothing is left behind, and neither their namespace nor what they refer to needs to exist.
 """
 
 from __future__ import annotations
