@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -46,11 +48,22 @@ class Verdict:
     """A line of JSON with the masked prompt, where the grant allows one."""
 
 
-def grant_of(policy: TenantPolicy, client: str) -> str:
-    """Name of the grant behind `x-bastide-client`: a SPIFFE id, or `<grant>.…`. Raises `Refusal`."""
-    name = policy.workloads.get(client, "") if client.startswith("spiffe://") else client.partition(".")[0]
+def grant_of(policy: TenantPolicy, client: str, now: float) -> str:
+    """Name of the grant behind `x-bastide-client`: a SPIFFE id, or a key's `<grant>.…`. Raises `Refusal`."""
+    today = datetime.datetime.fromtimestamp(now, datetime.UTC).date()
+    for cut in policy.cut_offs:
+        if cut.since <= today and re.fullmatch(cut.clients, client):
+            raise Refusal(Code.CUT_OFF, f"Cut off since {cut.since}: {cut.reason}")
+    if client.startswith("spiffe://"):
+        name = policy.workloads.get(client, "")
+    else:
+        name = client.partition(".")[0] if policy.keys is None or client in policy.keys else ""
     if name not in policy.grants:
         raise Refusal(Code.UNKNOWN_CLIENT, "The caller has no grant.")
+    if policy.keys and today > policy.keys.get(client, today):
+        raise Refusal(Code.KEY_EXPIRED, f"The key expired on {policy.keys[client]}.")
+    if (last := policy.grants[name].expires) and today > last:
+        raise Refusal(Code.GRANT_EXPIRED, f"The grant expired on {last}.")
     return name
 
 

@@ -6,6 +6,7 @@ those who write policies can check them here.
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, TypeAlias
@@ -53,6 +54,7 @@ class Grant(Part):
     caps: Caps | None = Field(default=None, description="The most that one task may use.")
     task_required: Flag = Field(default=False, description="Whether `x-bastide-task` must be sent.")
     log_prompts: Flag = Field(default=False, description="Whether masked prompts are logged.")
+    expires: datetime.date | None = Field(default=None, description="Last day on which it holds.")
 
 
 class Model(Part):
@@ -117,17 +119,37 @@ class Routing(Part):
     )
 
 
+class CutOff(Part):
+    """Callers who are refused, whatever was granted."""
+
+    clients: str = Field(min_length=1, description="Regular expression over the whole of `x-bastide-client`.")
+    since: datetime.date = Field(description="First day.")
+    reason: str = Field(description="Why; the caller is told.")
+
+    @model_validator(mode="after")
+    def _compiles(self) -> CutOff:
+        try:
+            re.compile(self.clients)
+        except re.error as error:
+            raise ValueError(f"clients: {error}") from error
+        return self
+
+
 class TenantPolicy(Part):
     """All rules of one tenant. Everything that it names exists in it."""
 
     tenant: Name
     hosts: tuple[Host, ...] = Field(min_length=1, description="Host names of the tenant, without a port.")
     grants: Mapping[Name, Grant]
+    keys: Mapping[str, datetime.date] | None = Field(
+        default=None, description="Last day by a key's client id; a key that is not here is refused."
+    )
     workloads: Mapping[str, Name] = Field(default={}, description="Grant by SPIFFE id.")
     models: Mapping[Name, Model] = Field(description="By id and by alias.")
     masking: Masking
     guardrails: Guardrails = Guardrails()
     routing: Routing = Routing()
+    cut_offs: tuple[CutOff, ...] = ()
 
     @model_validator(mode="after")
     def _refers_to_what_exists(self) -> TenantPolicy:
@@ -162,7 +184,9 @@ class TenantPolicy(Part):
         return self.model_copy(
             update={
                 "grants": {grant: self.grants[grant]},
+                "keys": None,
                 "workloads": {},
+                "cut_offs": (),
                 "models": {name: self.models[name] for name in models},
             }
         )

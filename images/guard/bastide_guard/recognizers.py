@@ -31,8 +31,11 @@ THRESHOLD: Final = 0.4
 NEAR: Final = 64
 """Characters before a match in which a word of context is looked for; half as many after it."""
 
-PHONE_LIKE: Final = regex.compile(r"(?<!\d)(?:\d[\s().\-/]{0,3})?\d{2,}(?:[\s().\-/]{0,3}\d{2,}){1,9}|\d{7,}")
-PHONE_MARGIN: Final = 16
+PHONE_LIKE: Final = regex.compile(
+    r"(?<!\w)(?:(?:\d[ \t\xa0().\-/]{0,3})?\d{2,}(?:[ \t\xa0().\-/]{0,3}\d{2,}){1,9}|\d{7,})"
+)
+NOT_A_PHONE: Final = regex.compile(r"(?:19|20)\d\d-[01]\d-[0-3]\d(?: \d\d)?|(?:\d{1,3}\.){3}\d{1,3}")
+PHONE_MARGIN: Final = 4
 PHONE_DIGITS: Final = 7
 
 
@@ -151,7 +154,7 @@ def _phones(recognizer: Any) -> Finder:
         for match in list(PHONE_LIKE.finditer(text, timeout=SECONDS)):
             begin, end = max(reach, match.start() - PHONE_MARGIN), match.end() + PHONE_MARGIN
             reach = match.end()
-            if sum(map(str.isdigit, match[0])) < PHONE_DIGITS:
+            if sum(map(str.isdigit, match[0])) < PHONE_DIGITS or NOT_A_PHONE.fullmatch(match[0]):
                 continue
             for each in recognizer.analyze(text[begin:end], [entity]):
                 yield Span(begin + each.start, begin + each.end, entity, each.score)

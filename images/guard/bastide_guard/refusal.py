@@ -12,6 +12,9 @@ class Code(StrEnum):
 
     UNKNOWN_TENANT = "unknown_tenant"
     UNKNOWN_CLIENT = "unknown_client"
+    CUT_OFF = "cut_off"
+    KEY_EXPIRED = "key_expired"
+    GRANT_EXPIRED = "grant_expired"
     UNKNOWN_ENDPOINT = "unknown_endpoint"
     MALFORMED = "malformed_request"
     TEXT_REQUIRED = "text_required"
@@ -29,6 +32,9 @@ class Code(StrEnum):
 STATUS: Final[dict[Code, int]] = {
     Code.UNKNOWN_TENANT: 403,
     Code.UNKNOWN_CLIENT: 403,
+    Code.CUT_OFF: 403,
+    Code.KEY_EXPIRED: 403,
+    Code.GRANT_EXPIRED: 403,
     Code.UNKNOWN_ENDPOINT: 404,
     Code.MALFORMED: 400,
     Code.TEXT_REQUIRED: 400,

@@ -107,7 +107,7 @@ class Stream:
         if tenant is None:
             raise Refusal(Code.UNKNOWN_TENANT, "No tenant has this host name.")
         self._tenant = tenant.policy.tenant
-        self._grant = grant_of(tenant.policy, self._call.client)
+        self._grant = grant_of(tenant.policy, self._call.client, time.time())
         self._rules = tenant.rules(self._grant)
         endpoint(self._call)
 

@@ -71,6 +71,7 @@ def test_refused(code: Code, raw: bytes, headers: dict[str, Any]) -> None:
 
 def test_every_code_of_a_call_is_tested_and_has_a_status() -> None:
     before = {Code.UNKNOWN_TENANT, Code.UNKNOWN_CLIENT, Code.UNAVAILABLE}
+    before |= {Code.CUT_OFF, Code.KEY_EXPIRED, Code.GRANT_EXPIRED}
     assert {code for code, *_ in REFUSED} | before == set(Code) == set(STATUS)
 
 
@@ -79,13 +80,46 @@ def test_every_code_of_a_call_is_tested_and_has_a_status() -> None:
 )
 def test_callers_without_a_grant(client: str) -> None:
     with pytest.raises(Refusal) as refused:
-        grant_of(policy(), client)
+        grant_of(policy(), client, NOW)
     assert refused.value.code == Code.UNKNOWN_CLIENT
 
 
 def test_callers_with_a_grant() -> None:
-    assert grant_of(policy(), CLIENT) == "chat"
-    assert grant_of(policy(), SPIFFE) == "agents"
+    assert grant_of(policy(), CLIENT, NOW) == "chat"
+    assert grant_of(policy(), SPIFFE, NOW) == "agents"
+
+
+TODAY, YESTERDAY, TOMORROW = "2027-01-15", "2027-01-14", "2027-01-16"
+CUT = {"clients": r"(agents)\..*|spiffe://ai\.test/ns/acme-agents/sa/agent", "reason": "runaway loop"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "client", "code"),
+    [
+        ({"keys": {CLIENT: TODAY}}, CLIENT, None),
+        ({"keys": {CLIENT: YESTERDAY}}, CLIENT, Code.KEY_EXPIRED),
+        ({"keys": {CLIENT: TODAY}}, CLIENT + "2", Code.UNKNOWN_CLIENT),
+        ({"keys": {}}, CLIENT, Code.UNKNOWN_CLIENT),
+        ({"keys": {}}, SPIFFE, None),
+        ({"expires": TODAY}, CLIENT, None),
+        ({"expires": YESTERDAY}, CLIENT, Code.GRANT_EXPIRED),
+        ({"cutOffs": [{**CUT, "since": TODAY}]}, SPIFFE, Code.CUT_OFF),
+        ({"cutOffs": [{**CUT, "since": TODAY}]}, "agents.-.bob.k", Code.CUT_OFF),
+        ({"cutOffs": [{**CUT, "since": TOMORROW}]}, SPIFFE, None),
+        ({"cutOffs": [{**CUT, "since": TODAY}]}, CLIENT, None),
+    ],
+)
+def test_expiry_and_cut_off(changes: dict[str, Any], client: str, code: Code | None) -> None:
+    if "expires" in changes:
+        changes = {"grants": {**POLICY["grants"], "chat": {**POLICY["grants"]["chat"], **changes}}}
+    rules = policy(**changes)
+    if code is None:
+        assert grant_of(rules, client, NOW) in rules.grants
+        return
+    with pytest.raises(Refusal) as refused:
+        grant_of(rules, client, NOW)
+    assert refused.value.code == code
+    assert ("runaway loop" in refused.value.message) is (code is Code.CUT_OFF)
 
 
 @pytest.mark.parametrize("model", ["cloud", "cloud-latest"])
