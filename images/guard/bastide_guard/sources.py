@@ -7,7 +7,7 @@ import logging
 from pathlib import Path
 from typing import Any, Final
 
-from lightkube import AsyncClient
+from lightkube import AsyncClient, operators
 from lightkube.config.kubeconfig import KubeConfig
 from lightkube.resources.core_v1 import ConfigMap
 
@@ -15,7 +15,7 @@ from bastide_guard.tenants import Tenants
 
 LOG: Final = logging.getLogger(__name__)
 
-SELECTOR: Final[dict[str, Any]] = {"bastide.dev/block": "gateway"}
+SELECTOR: Final[dict[str, Any]] = {"bastide.dev/tenant": operators.exists()}
 PREFIX: Final = "guard-"
 KEY: Final = "policy.json"
 POLL: Final = 0.25

@@ -77,11 +77,11 @@ def test_a_mounted_configmap_is_swapped_by_a_link(tmp_path: Path) -> None:
     watching(watch_folder(tmp_path / "mount", tenants), steps)
 
 
-def configmap(name: str, content: str, block: str = "gateway") -> dict[str, Any]:
+def configmap(name: str, content: str, label: str = "bastide.dev/tenant") -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": {"name": name, "labels": {"bastide.dev/block": block}},
+        "metadata": {"name": name, "labels": {label: "some"}},
         "data": {"policy.json": content},
     }
 
@@ -96,7 +96,9 @@ def test_configmaps(plane: Plane, namespace: str) -> None:
         cluster.request("POST", path, configmap("guard-acme", text()))
         cluster.request("POST", path, configmap("other", text(tenant="other", hosts=["o.ai.test"])))
         cluster.request(
-            "POST", path, configmap("guard-zeta", text(tenant="zeta", hosts=["z.ai.test"]), block="lake")
+            "POST",
+            path,
+            configmap("guard-zeta", text(tenant="zeta", hosts=["z.ai.test"]), label="bastide.dev/block"),
         )
 
         async def change(method: str, body: Any, true: Callable[[], bool]) -> None:
