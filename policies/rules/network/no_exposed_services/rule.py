@@ -4,21 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from policies.objects import spec
+from components import naming
+from policies.objects import metadata, spec
 from policies.rule import Object, Rule
 
 
 def check(obj: Object) -> Iterator[str]:
     has = spec(obj)
-    if has.get("type") not in (None, "ClusterIP", "ExternalName"):
+    if has.get("type") not in (None, "ClusterIP", "ExternalName") and not _is_the_way_in(obj):
         yield f"spec.type must not be {has['type']}"
     if list(has.get("externalIPs") or ()):
         yield "spec.externalIPs must be empty"
 
 
+def _is_the_way_in(obj: Object) -> bool:
+    """The load balancer that Envoy Gateway makes for the Gateway, without ports of the machines."""
+    has, about = spec(obj), metadata(obj)
+    return bool(
+        about.get("namespace") == naming.GATEWAY_NAMESPACE
+        and about.get("name") == naming.GATEWAY
+        and has.get("type") == "LoadBalancer"
+        and has.get("allocateLoadBalancerNodePorts") == False  # noqa: E712  an unknown value equals anything
+    )
+
+
 RULE = Rule(
     id="no-exposed-services",
-    title="No Service opens a port of the machines, a load balancer or an external address",
+    title="No Service but the gateway's opens a load balancer; none a machine's port or an external address",
     severity="high",
     controls=(
         "NIST-800-53:SC-7",
