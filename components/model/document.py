@@ -75,6 +75,14 @@ class Document:
             line = max(line, key.start_mark.line + 1)  # an alias stands after its anchor
         return line
 
+    def node(self, path: Path_) -> yaml.Node | None:
+        """The node of the value at `path`, where there is one."""
+        node = self.root
+        for part in path:
+            found = _child(node, part) if node else None
+            node = found[1] if found else None
+        return node
+
     def problem(self, path: Path_, value: object, rule: str, mend: str) -> ConfigProblem:
         return ConfigProblem(
             file=self.file,
@@ -115,8 +123,12 @@ def read(path: Path) -> Document:
     """Read a file. Whatever is wrong with it as YAML is in the document's `problems`."""
     document = Document(file=str(path))
     text = _text(path, document)
-    if text is None:
-        return document
+    return document if text is None else read_text(str(path), text)
+
+
+def read_text(file: str, text: str) -> Document:
+    """Read the text of a file. Whatever is wrong with it as YAML is in the document's `problems`."""
+    document = Document(file=file)
     try:
         node = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
