@@ -56,6 +56,15 @@ class _Echo(pulumi.runtime.Mocks):
         raise AssertionError(f"no block calls functions: {args.token}")
 
 
+def _whole(value: Any) -> Any:
+    """Whole numbers as integers, as the provider takes them: the protocol knows floating point only."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 @contextmanager
 def _loop_of_thread() -> Iterator[None]:
     """The event loop that the SDK's mocks want in each worker thread, closed when they are done."""
@@ -85,7 +94,7 @@ class _Monitor(mocks.MockMonitor):
                 Registered(
                     type=request.type,
                     name=request.name,
-                    inputs=rpc.deserialize_properties(request.object),
+                    inputs=_whole(rpc.deserialize_properties(request.object)),
                     parent=request.parent.rsplit("::", 1)[-1],
                     after=frozenset(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
                     protect=request.protect,
