@@ -7,23 +7,61 @@ import pulumi
 from components import naming
 from components.commons.args import CommonsArgs
 from components.commons.component import Commons
+from components.gateway.args import GatewayArgs
+from components.gateway.component import AiGateway
+from components.gateway.values.charts import charts
 from components.model import FoundationOutputs
 from components.model.loading import EnvironmentModel
+from components.upstream import catalog
+from components.upstream.args import UpstreamArgs
+from components.upstream.component import Upstream
 from policies import admission
 from stacks import references
 
 
 def deploy(model: EnvironmentModel) -> None:
-    """Classes by name, the charter at admission, the platform's people."""
+    """Third-party software, classes by name, the charter at admission, the platform's people, the gateway."""
     foundation = references.read(FoundationOutputs, model.name, "foundation")
+    platform, settings = model.platform, model.platform.platform
+    protect = foundation.kind != "twin"
+    upstream = Upstream(
+        "upstream",
+        UpstreamArgs(
+            environment=foundation.environment,
+            settings=platform.upstream,
+            charts=catalog.charts(),
+            values=charts(),
+            owner=settings.owner,
+            cost_center=settings.cost_center,
+            protect=protect,
+        ),
+    )
     labels = naming.labels(environment=model.name, layer="platform", block=Commons.block)
     commons = Commons(
         "commons",
         CommonsArgs(
             environment=foundation.environment,
-            platform=model.platform,
+            platform=platform,
             admission=tuple(admission.manifests(labels)),
-            protect=foundation.kind != "twin",
+            protect=protect,
+            stand_ins=upstream.outputs.stand_ins,
         ),
     )
-    pulumi.export("platform", commons.outputs.dump())
+    outputs = commons.outputs
+    if platform.gateway:
+        gateway = AiGateway(
+            "gateway",
+            GatewayArgs(
+                environment=foundation.environment,
+                kind=foundation.kind,
+                gateway=platform.gateway,
+                owner=settings.owner,
+                cost_center=settings.cost_center,
+                may_leave=tuple(each.id for each in platform.data_classes if each.off_premises),
+                definitions=(upstream,),
+                protect=protect,
+            ),
+        ).outputs
+        namespaces = (*outputs.namespaces, gateway.namespace)
+        outputs = outputs.model_copy(update={"gateway": gateway, "namespaces": namespaces})
+    pulumi.export("platform", outputs.dump())

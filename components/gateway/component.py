@@ -90,7 +90,8 @@ class AiGateway(Block):
             block=self.block,
             cost_center=args.cost_center,
         )
-        home = self.add([values.home.home(labels, args.owner)], protect=protect)
+        about = values.home.home(labels, args.owner, values.providers.table(gateway))
+        home = self.add([about], protect=protect)
         before: list[pulumi.Resource] = [*args.definitions, *home]
 
         def inside(

@@ -10,6 +10,7 @@ from typing import Any
 import pulumi
 
 from components.commons.values import outputs as platform_outputs
+from components.gateway.values import outputs as gateway_outputs
 from components.model.document import read
 from components.model.loading import load_environment
 from components.nodes.values import outputs as foundation_outputs
@@ -32,7 +33,9 @@ def deployed() -> dict[str, Any]:
     """The outputs of the lower layers, as stack references give them."""
     model = load_environment(CONFIG, "twin")
     foundation = foundation_outputs(model.foundation).dump()
-    platform = platform_outputs("twin", model.platform, ()).dump()
+    assert model.platform.gateway
+    gateway = {"gateway": gateway_outputs(model.platform.gateway)}
+    platform = platform_outputs("twin", model.platform, ()).model_copy(update=gateway).dump()
     return {"twin.foundation": {"foundation": foundation}, "twin.platform": {"platform": platform}}
 
 

@@ -29,14 +29,11 @@ def fences(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
 
 
 def upstreams(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
-    """The providers that are admitted or leaving, and the table of them."""
+    """The providers that are admitted or leaving."""
     return [
-        providers.table(gateway, labels),
-        *(
-            manifest
-            for wanted in providers.kept(gateway)
-            for manifest in providers.provider(gateway, wanted, labels)
-        ),
+        manifest
+        for wanted in providers.kept(gateway)
+        for manifest in providers.provider(gateway, wanted, labels)
     ]
 
 

@@ -26,9 +26,15 @@ _MODEST = {"cpu": "100m", "memory": "128Mi"}
 _LARGEST = {"cpu": "4", "memory": "4Gi"}
 
 
-def home(labels: Mapping[str, str], owner: str) -> Manifest:
-    """The namespace of the gateway's proxies, its guard, and all that it sends to."""
-    return namespace(NAMESPACE, labels, owner)
+def home(labels: Mapping[str, str], owner: str, backends: str) -> Manifest:
+    """The namespace of the gateway's proxies, its guard, and all that it sends to.
+
+    It carries the table of `backends`, to which the charter holds routes: of all kinds that a policy can be
+    given as a parameter, namespaces are what every API server watches for as long as it runs.
+    """
+    made = namespace(NAMESPACE, labels, owner)
+    made["metadata"]["annotations"][naming.BACKENDS] = backends
+    return made
 
 
 def guards(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:

@@ -79,20 +79,13 @@ def premises(wanted: Provider) -> str:
     return "on" if wanted.on_premises else "off"
 
 
-def table(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
-    """What the charter holds routes to at admission: by provider its models, its place, its data classes."""
-    rows = {
-        each.id: naming.table(
-            (price.model, premises(each), ",".join(each.data_classes)) for price in each.prices
-        )
+def table(gateway: Gateway) -> str:
+    """What the charter holds routes to at admission: every provider's models, its place, its data classes."""
+    return naming.table(
+        (each.id, price.model, premises(each), ",".join(each.data_classes))
         for each in kept(gateway)
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": meta(naming.BACKENDS_TABLE, labels, home.NAMESPACE),
-        "data": rows,
-    }
+        for price in each.prices
+    )
 
 
 def secret_name(provider_id: str) -> str:

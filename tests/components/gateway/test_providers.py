@@ -6,7 +6,7 @@ import pytest
 
 from components import naming
 from components.gateway import values
-from components.gateway.values import providers
+from components.gateway.values import home, providers
 from components.kubernetes import Manifest
 from components.model import Gateway, Lifecycle, Provider
 
@@ -51,8 +51,7 @@ def test_objects_follow_the_providers_state(
     }
     assert names == {"halls", "anthropic", *(["openrouter"] if has_objects else [])}
     assert ("openrouter" in values.outputs(changed).providers) is is_offered
-    [table] = [one for one in values.upstreams(changed, {}) if one["kind"] == "ConfigMap"]
-    assert ("openrouter" in table["data"]) is has_objects
+    assert ("openrouter" in providers.table(changed)) is has_objects
 
 
 def test_one_that_leaves_loses_its_way_out(gateway: Gateway) -> None:
@@ -136,14 +135,15 @@ def test_backends_say_what_the_charter_asks(gateway: Gateway) -> None:
     assert about["labels"][naming.PREMISES] == "off"
     assert about["annotations"] == {naming.DATA_CLASSES: "public,internal", naming.PRICES: "large-1"}
     assert objects(gateway, "halls")["Backend"]["metadata"]["labels"][naming.PREMISES] == "on"
-    assert providers.table(gateway, {})["data"] == {
-        "halls": "\n".join(
-            f"{model} on public,internal,confidential,restricted"
+    about = home.home({}, "owner@bastide.example", providers.table(gateway))["metadata"]
+    assert about["annotations"][naming.BACKENDS].split("\n") == [
+        *(
+            f"halls {model} on public,internal,confidential,restricted"
             for model in ("qwen3-32b", "qwen3-32b-next", "qwen3-embedding")
         ),
-        "openrouter": "large-1 off public,internal",
-        "anthropic": "claude-large off public,internal",
-    }
+        "openrouter large-1 off public,internal",
+        "anthropic claude-large off public,internal",
+    ]
 
 
 def test_outputs_name_what_tenants_may_name(gateway: Gateway) -> None:
