@@ -39,7 +39,7 @@ DATA_CLASSES: Final = f"{DOMAIN}/data-classes"  # list: classes of data that a b
 PRICES: Final = f"{DOMAIN}/prices"  # list: models of a backend that have a price
 MAY_LEAVE: Final = f"{DOMAIN}/may-leave"  # list: classes of data that may leave the premises
 MODELS: Final = f"{DOMAIN}/models"  # of a route: model, classes
-BACKENDS: Final = f"{DOMAIN}/backends"  # of a route: backend, its model, `on` or `off`, classes
+BACKENDS: Final = f"{DOMAIN}/backends"  # table: backend, its model, `on` or `off`, classes
 KEYS: Final = f"{DOMAIN}/keys"  # of keys: client, owner, expires, grant, class
 GRANTS: Final = f"{DOMAIN}/grants"  # of limits: grant, owner, expires, class, demand, approvals needed
 APPROVALS: Final = f"{DOMAIN}/approvals"  # of limits: grant, person, role, until
@@ -57,8 +57,6 @@ GATEWAY: Final = "ai"
 KEYS_LISTENER: Final = "keys"
 ID_LISTENER: Final = "id"
 TOOLS_LISTENER: Final = "mcp"
-BACKENDS_TABLE: Final = "backends"
-"""ConfigMap of the gateway's namespace: for each backend a table of model, `on` or `off`, classes."""
 KEYS_PREFIX: Final = "keys-"
 """How the names of Secrets with virtual keys begin."""
 GATEWAY_PURPOSE: Final = "gateway"

@@ -18,35 +18,25 @@ from components.kubernetes import Manifest
 from policies.charter import text
 from policies.exceptions import Exceptions, load
 from policies.objects import SYSTEM_NAMESPACES
-from policies.pods import POD_KINDS
 from policies.registry import folder, rules
 from policies.rule import Rule
+from policies.variables import shared
 
+GATEWAY_FAMILY: Final = "gateway"
 API: Final = "admissionregistration.k8s.io/v1"
 NAMESPACE: Final = "v1/Namespace"
 
-_POD: Final = (
-    "object.kind == 'Pod' ? object.spec : "
-    "object.kind == 'PodTemplate' ? object.?template.?spec.orValue({}) : "
-    "object.kind == 'CronJob' ? object.spec.jobTemplate.spec.template.spec : "
-    "object.?spec.?template.?spec.orValue({})"
-)
-_PODS: Final = (
-    {"name": "pod", "expression": _POD},
-    {
-        "name": "containers",
-        "expression": " + ".join(
-            f"variables.pod.?{key}.orValue([])"
-            for key in ("containers", "initContainers", "ephemeralContainers")
-        ),
-    },
-    {"name": "volumes", "expression": "variables.pod.?volumes.orValue([])"},
-)
 # An object on its way out must be able to go, and the API server writes its own bootstrap objects.
 _ALWAYS: Final = (
     {"name": "stays", "expression": "!has(object.metadata.deletionTimestamp)"},
     {"name": "not-the-api-server", "expression": "request.userInfo.username != 'system:apiserver'"},
 )
+# What the gateway's controllers make of a route: the route itself has been judged.
+_MADE: Final = {
+    "name": "not-made-of-a-route",
+    "expression": "!object.metadata.?ownerReferences.orValue([]).exists(o, o.?controller.orValue(false) && "
+    "o.kind in ['AIGatewayRoute', 'MCPRoute'] && o.apiVersion.startsWith('aigateway.envoyproxy.io/'))",
+}
 
 
 def path(rule: Rule) -> Path:
@@ -71,17 +61,19 @@ def manifests(labels: Mapping[str, str], exceptions: Exceptions | None = None) -
 
 def policy(rule: Rule, labels: Mapping[str, str], exceptions: Exceptions) -> Manifest:
     """A rule as a policy. It fails closed: what it cannot judge is refused."""
-    form = yaml.safe_load(path(rule).read_text())
-    about_pods = any(kind in POD_KINDS for kind in rule.kinds)
-    variables = [*(_PODS if about_pods else ()), *form.get("variables", ())]
+    form = _form(rule)
+    of_gateway = folder(rule).parent.name == GATEWAY_FAMILY
+    variables = [*shared(rule.kinds, of_gateway), *form.get("variables", ())]
     spec: dict[str, Any] = {
         "failurePolicy": "Fail",
         "matchConstraints": {"matchPolicy": "Equivalent", "resourceRules": resource_rules(rule.kinds)},
-        "matchConditions": [*_ALWAYS, *_excuses(rule, exceptions)],
+        "matchConditions": [*_ALWAYS, *([_MADE] if of_gateway else ()), *_excuses(rule, exceptions)],
         "validations": [{**one, "message": text(rule, one["message"])} for one in form["validations"]],
     }
     if variables:
         spec["variables"] = variables
+    if params := form.get("params"):
+        spec["paramKind"] = params
     return _manifest("ValidatingAdmissionPolicy", rule, labels, spec)
 
 
@@ -91,11 +83,13 @@ def binding(rule: Rule, labels: Mapping[str, str]) -> Manifest:
         key, match = "kubernetes.io/metadata.name", {"operator": "NotIn", "values": list(SYSTEM_NAMESPACES)}
     else:
         key, match = naming.ENVIRONMENT, {"operator": "Exists"}
-    spec = {
+    spec: dict[str, Any] = {
         "policyName": name(rule),
         "validationActions": ["Deny", "Audit"],
         "matchResources": {"namespaceSelector": {"matchExpressions": [{"key": key, **match}]}},
     }
+    if "params" in _form(rule):
+        spec["paramRef"] = {"name": naming.GATEWAY_NAMESPACE, "parameterNotFoundAction": "Deny"}
     return _manifest("ValidatingAdmissionPolicyBinding", rule, labels, spec)
 
 
@@ -118,8 +112,19 @@ def resource_rules(kinds: Sequence[str]) -> list[dict[str, list[str]]]:
 
 def _resources(kind: str) -> list[str]:
     singular = kind.lower()
-    plural = f"{singular[:-1]}ies" if singular.endswith("y") else f"{singular}s"
+    if singular.endswith("y") and singular[-2] not in "aeiou":
+        plural = f"{singular[:-1]}ies"
+    else:
+        plural = f"{singular}es" if singular.endswith("s") else f"{singular}s"
     return [plural, "pods/ephemeralcontainers"] if kind == "Pod" else [plural]
+
+
+def _form(rule: Rule) -> Any:
+    """The rule's `admission.yaml`; `params` in it is the kind of what it is given: the gateway's namespace.
+
+    Not a ConfigMap: the API server stops to watch those for good once no policy asks for them any more.
+    """
+    return yaml.safe_load(path(rule).read_text())
 
 
 def _excuses(rule: Rule, exceptions: Exceptions) -> list[dict[str, str]]:

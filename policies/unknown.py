@@ -51,6 +51,15 @@ def known(value: object) -> bool:
     return not isinstance(value, _Unknown)
 
 
+def whole(value: object) -> bool:
+    """Whether a value and all its parts are known."""
+    if isinstance(value, _Partial):
+        return False
+    if isinstance(value, Mapping):
+        return all(map(whole, value.values()))
+    return all(map(whole, value)) if isinstance(value, list) else known(value)
+
+
 def matches(pattern: re.Pattern[str], value: object) -> bool:
     """Whether a text is as the pattern wants it; an unknown one is."""
     return not known(value) or (isinstance(value, str) and pattern.search(value) is not None)

@@ -6,11 +6,8 @@ dry-run create. Objects that the API refuses for a reason of its own fail the te
 
 from __future__ import annotations
 
-import json
-import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from copy import deepcopy
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -20,145 +17,41 @@ import yaml
 
 from components import naming
 from components.cluster import ApiError, Cluster
-from components.kubernetes import Manifest, type_token
+from components.governance.values.access import SHARD
+from components.kubernetes import type_token
 from policies import admission
 from policies.charter import Charter
-from policies.exceptions import Exceptions, load
+from policies.exceptions import load
 from policies.registry import rules
 from policies.rule import Rule
+from tests.policies.court import collection, court, new_mark
+from tests.policies.definitions import KINDS, custom, plane_with
 from tests.policies.test_rules import cases
 from tests.support.plane import Plane
+from twin.toolchain.model import Toolchain
 
 pytestmark = pytest.mark.plane
 
-MARK = "test.bastide.dev/rule"
-CLUSTER_WIDE = {"Namespace", "ClusterRole", "ClusterRoleBinding"}
 ADMITTED = [rule for rule in rules() if admission.path(rule).exists()]
+JUDGED = [
+    pytest.param(rule, kinds, id=f"{rule.id}-{kinds}" if kinds else rule.id)
+    for rule in ADMITTED
+    for kinds in (KINDS if custom(rule) else ("",))
+]
 
 
-class Court:
-    """One rule's policy on the API server, judging only what this court sends."""
-
-    def __init__(self, cluster: Cluster, rule: Rule, exceptions: Exceptions, mark: str) -> None:
-        self.cluster, self.rule, self.exceptions, self.mark = cluster, rule, exceptions, mark
-        self.policy = f"{self.mark}-{rule.id}"
-        self._made: list[str] = []
-
-    def open(self) -> None:
-        policy = admission.policy(self.rule, {}, self.exceptions)
-        policy["metadata"]["name"] = self.policy
-        policy["spec"]["matchConditions"].append({"name": "court", "expression": self._only_ours()})
-        self._create("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies", policy)
-
-    def sit(self) -> None:
-        """Bind the policy: from soon on it judges."""
-        binding = admission.binding(self.rule, {})
-        binding["metadata"]["name"] = binding["spec"]["policyName"] = self.policy
-        binding["spec"]["matchResources"] = {"namespaceSelector": {"matchLabels": {MARK: self.mark}}}
-        self._create("/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings", binding)
-
-    def close(self) -> None:
-        for path in reversed(self._made):
-            self.cluster.request("DELETE", path)
-
-    def refusal(self, case: Manifest, also: str = "") -> str:
-        """What the policy answers to a case: its message, or nothing.
-
-        Any other refusal is an error, unless it says `also`.
-        """
-        placed = self.place(case)
-        try:
-            self.cluster.request("POST", _collection(placed), placed, params={"dryRun": "All"})
-        except ApiError as error:
-            if f"ValidatingAdmissionPolicy '{self.policy}'" in error.message:
-                return error.message
-            if also and also in error.message:
-                return f"{self.rule.id}: {self.rule.url}: the API server itself: {error.message}"
-            raise
-        return ""
-
-    def place(self, case: Manifest) -> Manifest:
-        """The case in a namespace of this court, or, where it has none, under a name of this court."""
-        tenant = (case["metadata"].get("labels") or {}).get(naming.TENANT, "")
-        placed: Manifest = json.loads(json.dumps(case))
-        if case["kind"] in CLUSTER_WIDE:
-            placed["metadata"]["name"] = f"{self.mark}-{placed['metadata']['name']}"
-            if case["kind"] == "Namespace":
-                placed["metadata"].setdefault("labels", {})[MARK] = self.mark
-            return placed
-        home = self._namespace(tenant)
-        placed["metadata"]["namespace"] = home
-        for subject in placed.get("subjects", ()):
-            if subject.get("namespace") == "here":
-                subject["namespace"] = home
-        return placed
-
-    def await_effect(self, denied: Manifest) -> None:
-        self.sit()
-        deadline = time.monotonic() + 30
-        while not self.refusal(denied):
-            assert time.monotonic() < deadline, f"{self.policy} never came into effect"
-            time.sleep(0.1)
-
-    def _only_ours(self) -> str:
-        """Names of other kinds may be made by the API; those of cluster-wide kinds are ours."""
-        kinds = ", ".join(f"'{kind}'" for kind in sorted(CLUSTER_WIDE))
-        return f"!(object.kind in [{kinds}]) || object.metadata.name.startsWith('{self.mark}-')"
-
-    def _namespace(self, tenant: str) -> str:
-        name = f"{self.mark}-{tenant or 'none'}"
-        path = f"/api/v1/namespaces/{name}"
-        if path in self._made:
-            return name
-        labels = {MARK: self.mark, "pod-security.kubernetes.io/enforce": "privileged"}
-        labels |= {naming.TENANT: tenant} if tenant else {}
-        about = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
-        self._create("/api/v1/namespaces", about)
-        for account in ("app", "default"):
-            self._account(name, account)
-        return name
-
-    def _account(self, namespace: str, name: str) -> None:
-        about = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name}}
-        try:
-            self.cluster.request("POST", f"/api/v1/namespaces/{namespace}/serviceaccounts", about)
-        except ApiError as error:
-            if error.reason != "AlreadyExists":  # the controllers make `default`, too
-                raise
-
-    def _create(self, collection: str, manifest: Manifest) -> None:
-        self.cluster.request("POST", collection, manifest)
-        self._made.append(f"{collection}/{manifest['metadata']['name']}")
+@pytest.fixture
+def where(request: pytest.FixtureRequest, toolchain: Toolchain) -> Plane:
+    """A control plane with definitions of the kinds that a rule judges: open stand-ins or upstream's own."""
+    kinds = request.param
+    return plane_with(toolchain, kinds) if kinds else request.getfixturevalue("plane")
 
 
-def _collection(manifest: Manifest) -> str:
-    rule = admission.resource_rules([f"{manifest['apiVersion']}/{manifest['kind']}"])[0]
-    root = "/api/v1" if manifest["apiVersion"] == "v1" else f"/apis/{manifest['apiVersion']}"
-    resource = min(rule["resources"], key=len)
-    namespace = manifest["metadata"].get("namespace")
-    return f"{root}/namespaces/{namespace}/{resource}" if namespace else f"{root}/{resource}"
-
-
-def new_mark() -> str:
-    return f"t{uuid.uuid4().hex[:8]}"
-
-
-@contextmanager
-def court(plane: Plane, rule: Rule, exceptions: Exceptions | None = None, mark: str = "") -> Iterator[Court]:
-    with plane.cluster() as cluster:
-        made = Court(cluster, rule, exceptions or Exceptions(), mark or new_mark())
-        try:
-            made.open()
-            yield made
-        finally:
-            made.close()
-
-
-@pytest.mark.parametrize("rule", ADMITTED, ids=lambda rule: rule.id)
-def test_the_api_server_gives_the_same_verdict(plane: Plane, rule: Rule) -> None:
+@pytest.mark.parametrize(("rule", "where"), JUDGED, indirect=["where"])
+def test_the_api_server_gives_the_same_verdict(where: Plane, rule: Rule) -> None:
     own = cases(rule)
     denied = [(case["object"], case.get("api", "")) for case in own["denied"]]
-    with court(plane, rule) as judge:
+    with court(where, rule) as judge:
         judge.await_effect(denied[0][0])
         asked = [*((case, "") for case in own["allowed"]), *denied]
         verdicts = [(case, judge.refusal(case, also)) for case, also in asked]
@@ -167,6 +60,7 @@ def test_the_api_server_gives_the_same_verdict(plane: Plane, rule: Rule) -> None
         type_ = type_token(case["apiVersion"], case["kind"])
         in_preview = Charter(rules=[rule]).object(rule, type_, case)
         assert bool(refusal) == bool(in_preview), f"{case}\npreview: {in_preview}\nadmission: {refusal!r}"
+        assert "resulted in error" not in refusal
         assert not refusal or f"{rule.id}: " in refusal
         assert not refusal or rule.url in refusal
 
@@ -219,15 +113,65 @@ def test_the_largest_objects_are_within_the_budget_of_cel(plane: Plane) -> None:
             assert judge.refusal(manifest) == ""
 
 
+def test_a_route_cannot_lie_about_its_backends(toolchain: Toolchain) -> None:
+    """The pack believes what a route says of a backend; the API server asks the platform's table."""
+    rule = next(rule for rule in ADMITTED if rule.id == "backends-known")
+    own = cases(rule)
+    honest = own["allowed"][0]
+    rows = honest["metadata"]["annotations"][naming.BACKENDS]
+    with court(plane_with(toolchain, "open"), rule) as judge:
+        judge.await_effect(own["denied"][0]["object"])
+        for false in (
+            rows.replace("off", "on"),
+            rows.replace("public,internal", "secret"),
+            f"{rows}\na b on c",
+        ):
+            lying = {**honest, "metadata": {"name": "lying", "annotations": {naming.BACKENDS: false}}}
+            assert (
+                Charter(rules=[rule]).object(rule, type_token(lying["apiVersion"], lying["kind"]), lying)
+                == []
+            )
+            assert "does not say what the platform's table says" in judge.refusal(lying)
+        assert judge.refusal(honest) == ""
+
+
+def test_what_the_controllers_make_of_a_route_is_let_through(toolchain: Toolchain) -> None:
+    rule = next(rule for rule in ADMITTED if rule.id == "backends-encrypted")
+    bad = cases(rule)["denied"][0]["object"]
+    owner = {"kind": "MCPRoute", "name": "tools", "uid": str(uuid.uuid4()), "controller": True}
+    owned = {"ownerReferences": [{**owner, "apiVersion": "aigateway.envoyproxy.io/v1beta1"}]}
+    other = {"ownerReferences": [{**owner, "apiVersion": "example.org/v1"}]}
+    with court(plane_with(toolchain, "open"), rule) as judge:
+        judge.await_effect(bad)
+        assert judge.refusal({**bad, "metadata": {**bad["metadata"], **owned}}) == ""
+        assert rule.id in judge.refusal({**bad, "metadata": {**bad["metadata"], **other}})
+
+
+def test_a_full_shard_of_keys_is_within_the_budget_of_cel(toolchain: Toolchain) -> None:
+    rule = next(rule for rule in ADMITTED if rule.id == "keys-accounted")
+    own = cases(rule)
+    clients = [f"coding.research-and-development.user-{n}.laptop-of-user-{n}" for n in range(SHARD)]
+    rows = [(client, "somebody@acme.example", "2999-01-31", "coding", "internal") for client in clients]
+    full = deepcopy(own["allowed"][0])
+    full["metadata"]["annotations"] = {naming.KEYS: naming.table(rows)}
+    full["spec"]["data"] = [{"secretKey": each, "remoteRef": {"key": each}} for each in clients]
+    unknown = deepcopy(full)
+    unknown["spec"]["data"].append({"secretKey": "chat.-.eve.x", "remoteRef": {"key": "x"}})
+    with court(plane_with(toolchain, "open"), rule) as judge:
+        judge.await_effect(own["denied"][0]["object"])
+        assert judge.refusal(full) == ""
+        assert "has no row" in judge.refusal(unknown)
+
+
 def test_an_object_on_its_way_out_can_go(plane: Plane) -> None:
     """Its finalizers are taken away by updates, which a later policy must not refuse."""
     rule = next(rule for rule in ADMITTED if rule.id == "no-secret-literals")
     bad = next(case["object"] for case in cases(rule)["denied"] if case["object"]["kind"] == "ConfigMap")
     with court(plane, rule) as judge:
         placed = judge.place(bad)
-        path = f"{_collection(placed)}/{placed['metadata']['name']}"
+        path = f"{collection(placed)}/{placed['metadata']['name']}"
         placed["metadata"]["finalizers"] = ["test.bastide.dev/held"]
-        judge.cluster.request("POST", _collection(placed), placed)
+        judge.cluster.request("POST", collection(placed), placed)
         judge.await_effect({**bad, "metadata": {"name": "canary"}})
         with pytest.raises(ApiError, match=rule.id):
             _patch(judge.cluster, path, {"metadata": {"labels": {"a": "b"}}})

@@ -75,7 +75,10 @@ def test_every_control_is_named_by_a_rule() -> None:
 def test_every_kind_is_one_of_the_kubernetes_provider() -> None:
     kinds = {kind for rule in ALL for kind in rule.kinds if not kind.startswith("bastide.dev/")}
     assert token("v1/Pod") == "kubernetes:core/v1:Pod"
-    assert all(re.fullmatch(r"kubernetes:[a-z0-9./]+/v\d:[A-Z][A-Za-z]+", token(kind)) for kind in kinds)
+    assert all(
+        re.fullmatch(r"kubernetes:[a-z0-9./-]+/v\d((alpha|beta)\d)?:[A-Z][A-Za-z]+", token(kind))
+        for kind in kinds
+    )
 
 
 def test_the_page_is_fresh() -> None:

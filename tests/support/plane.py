@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,14 +112,22 @@ def toolchain() -> Toolchain:
 @pytest.fixture(scope="session")
 def plane(toolchain: Toolchain) -> Plane:
     """The control plane of the run; started by whoever asks first. Nothing of ours is installed on it."""
+    return shared_plane(toolchain, NAME)
+
+
+def shared_plane(toolchain: Toolchain, name: str, prepare: Callable[[Plane], None] | None = None) -> Plane:
+    """A control plane for all workers; who asks first starts it and prepares it."""
     folder = Path(str(_shared[_FOLDER]))
-    settings = TwinSettings(name=NAME, home=folder / NAME, cache=TwinSettings.of(NAME).cache)
-    with FileLock(folder / "plane.lock"):
-        if not (folder / "started").exists():
+    settings = TwinSettings(name=name, home=folder / name, cache=TwinSettings.of(NAME).cache)
+    made = Plane(settings, toolchain)
+    with FileLock(folder / f"{name}.lock"):
+        if not (folder / f"{name}.started").exists():
             guard(settings)
             start_plane(settings, toolchain.programs)
-            (folder / "started").touch()
-    return Plane(settings, toolchain)
+            if prepare:
+                prepare(made)
+            (folder / f"{name}.started").touch()
+    return made
 
 
 @pytest.fixture(scope="module")

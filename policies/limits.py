@@ -1,0 +1,79 @@
+"""What the limits of a BackendTrafficPolicy mean for a client."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from components import naming
+from policies.objects import spec
+from policies.rule import Object
+
+TOKENS: Final = "total_tokens"
+COST: Final = "cost"
+MEASURES: Final = (TOKENS, COST)
+"""Keys under which the gateway's metadata hold what a call used."""
+_WINDOWS: Final = {naming.CLIENT_HEADER, naming.MONTH_HEADER}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limit:
+    """An enforced limit that counts something of every call of some clients."""
+
+    clients: str
+    """Regular expression over client ids."""
+    counts: str
+    unit: str
+    most: int
+
+
+def rules(obj: Object) -> list[Any]:
+    """The rules of the policy's global rate limit."""
+    return list(((spec(obj).get("rateLimit") or {}).get("global") or {}).get("rules") or ())
+
+
+def counted(rule: Any) -> Any:
+    """Where a rule takes from what a call costs; empty where every call costs the same."""
+    return ((rule.get("cost") or {}).get("response") or {}).get("metadata") or {}
+
+
+def limits(obj: Object) -> Iterator[Limit]:
+    """The enforced limits that hold for every call of a client, not for single tasks or months only."""
+    for rule in rules(obj):
+        expression = _clients(rule)
+        if expression is not None and not rule.get("shadowMode"):
+            limit = rule.get("limit") or {}
+            yield Limit(
+                clients=expression,
+                counts=counted(rule).get("key") or "",
+                unit=limit.get("unit") or "",
+                most=limit.get("requests") or 0,
+            )
+
+
+def holds(limit: Limit, client: str) -> bool:
+    """Whether a client meets a limit. Envoy matches the whole value; a broken expression matches nothing."""
+    try:
+        return re.fullmatch(limit.clients, client) is not None
+    except re.error:
+        return False
+
+
+def cap(obj: Object, grant: str) -> int | None:
+    """The tokens that each client of a grant may use in a day; nothing where no limit says."""
+    daily = [one for one in limits(obj) if one.counts == TOKENS and one.unit == "Day"]
+    return min((one.most for one in daily if holds(one, f"{grant}.-.-.-")), default=None)
+
+
+def _clients(rule: Any) -> str | None:
+    """Whom a rule concerns; nothing where it concerns some of their calls only."""
+    selectors = rule.get("clientSelectors") or ()
+    headers = [header for selector in selectors for header in selector.get("headers") or ()]
+    narrow = any(set(selector) - {"headers"} for selector in selectors)
+    named = [one for one in headers if one.get("type") == "RegularExpression" and not one.get("invert")]
+    each = [one for one in headers if one.get("type") == "Distinct" and one.get("name") in _WINDOWS]
+    if narrow or len(named) != 1 or len(named) + len(each) != len(headers):
+        return None
+    return str(named[0].get("value")) if named[0].get("name") == naming.CLIENT_HEADER else None

@@ -1,0 +1,66 @@
+"""CEL variables that admission forms share, by what their rules are about; unused ones cost nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from components import naming
+from policies.gateway import TRAFFIC
+from policies.pods import POD_KINDS
+
+Variables: TypeAlias = tuple[dict[str, str], ...]
+
+_POD: Final = (
+    "object.kind == 'Pod' ? object.spec : "
+    "object.kind == 'PodTemplate' ? object.?template.?spec.orValue({}) : "
+    "object.kind == 'CronJob' ? object.spec.jobTemplate.spec.template.spec : "
+    "object.?spec.?template.?spec.orValue({})"
+)
+_PODS: Final[Variables] = (
+    {"name": "pod", "expression": _POD},
+    {
+        "name": "containers",
+        "expression": " + ".join(
+            f"variables.pod.?{key}.orValue([])"
+            for key in ("containers", "initContainers", "ephemeralContainers")
+        ),
+    },
+    {"name": "volumes", "expression": "variables.pod.?volumes.orValue([])"},
+)
+# The same as policies.limits.limits: enforced limits of every call of some clients.
+_EXPRESSION: Final = (
+    f"(h.?type.orValue('') == 'RegularExpression' && !h.?invert.orValue(false) && "
+    f"h.name == '{naming.CLIENT_HEADER}')"
+)
+_LIMITS: Final[Variables] = (
+    {"name": "rules", "expression": "object.?spec.?rateLimit[?'global'].?rules.orValue([])"},
+    {
+        "name": "limits",
+        "expression": "variables.rules.filter(r, !r.?shadowMode.orValue(false) && "
+        "r.?clientSelectors.orValue([]).all(s, s.all(k, k == 'headers')))"
+        ".map(r, {'rule': dyn(r), 'headers': "
+        "dyn(r.?clientSelectors.orValue([]).map(s, s.?headers.orValue([])).flatten())})"
+        f".filter(e, e.headers.exists_one(h, {_EXPRESSION}) && e.headers.all(h, {_EXPRESSION} || "
+        f"(h.?type.orValue('') == 'Distinct' && "
+        f"h.name in ['{naming.CLIENT_HEADER}', '{naming.MONTH_HEADER}'])))"
+        ".map(e, {'clients': dyn('^(' + "
+        "e.headers.filter(h, h.?type.orValue('') == 'RegularExpression')[0].value + ')$'), "
+        "'counts': dyn(e.rule.?cost.?response.?metadata.?key.orValue('')), "
+        "'unit': dyn(e.rule.limit.?unit.orValue('')), 'most': dyn(e.rule.limit.?requests.orValue(0))})",
+    },
+)
+_NOTES: Final[Variables] = (
+    {"name": "notes", "expression": "object.metadata.?annotations.orValue({})"},
+    {"name": "today", "expression": "object.metadata.creationTimestamp.substring(0, 10)"},
+)
+
+
+def shared(kinds: Sequence[str], of_gateway: bool) -> list[dict[str, str]]:
+    """The variables that the admission form of a rule about `kinds` may use."""
+    found = [*_NOTES] if of_gateway else []
+    if any(kind in POD_KINDS for kind in kinds):
+        found += _PODS
+    if any(kind in TRAFFIC for kind in kinds):
+        found += _LIMITS
+    return found
