@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from lightkube.core.exceptions import ConfigError
 from cli.outcome import CliError, Exit
 from cli.state import StateProblem, inspect_state
 from components.cluster import Cluster, UnreachableError
-from components.model.loading import EnvironmentModel, load_environment
+from components.model.loading import EnvironmentModel, Override, load_environment
 from twin import api as twin
 from twin.settings import ROOT, TwinSettings
 
@@ -76,9 +76,18 @@ class Target:
             raise UnreachableError(str(error)) from error
 
 
-def open_environment(name: str, config: Path = CONFIG) -> Target:
-    """Check the whole configuration of `name`. Raises `ConfigError` with every problem."""
-    model = load_environment(config, name)
+def open_environment(
+    name: str,
+    config: Path = CONFIG,
+    override: Override | None = None,
+    dates: Collection[str] | None = None,
+) -> Target:
+    """Check the whole configuration of `name`. Raises `ConfigError` with every problem.
+
+    `override` holds values that are tried in place of a file's. `dates` names the layers whose keys, grants
+    and approvals must not have run out: all, where it is left out.
+    """
+    model = load_environment(config, name, override, dates=dates)
     if model.foundation.environment.kind != "twin":
         variables = {**os.environ, "PULUMI_OPTION_POLICY_PACK": str(PACK)}
         return Target(name=name, model=model, variables=variables, twin=None)

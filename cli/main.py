@@ -13,6 +13,7 @@ from rich.console import Console
 
 from cli.environment import CONFIG, Target, open_environment, require_running
 from cli.outcome import CliError, Exit
+from cli.provider.app import app as provider_app
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Infrastructure as code for the platform on which an enterprise runs AI agents.",
 )
+app.add_typer(provider_app, name="provider")
 Env = Annotated[str, typer.Argument(metavar="ENV", help="The environment, e.g. twin.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Tenant = Annotated[Optional[str], typer.Option("--tenant", help="Only this tenant's stack.")]  # noqa: UP045
@@ -36,16 +38,20 @@ def _print_json(value: object) -> None:
     typer.echo(json.dumps(value, indent=1))
 
 
-def _open(env: str, tenant: str | None = None, config: Path = CONFIG) -> Target:
-    target = open_environment(env, config)
+def _open(env: str, tenant: str | None = None, config: Path = CONFIG, changes: bool = False) -> Target:
+    """The environment. What has run out stops what `changes` it: the whole, or the one tenant."""
+    dates = () if not changes else (tenant,) if tenant else None
+    target = open_environment(env, config, dates=dates)
     if tenant and tenant not in target.model.tenants:
         known = ", ".join(target.model.tenants) or "none"
         raise CliError(Exit.USAGE, f"{env} has no tenant {tenant!r}", f"known tenants: {known}")
     return target
 
 
-def _open_running(env: str, tenant: str | None = None, config: Path = CONFIG) -> Target:
-    return require_running(_open(env, tenant, config))
+def _open_running(
+    env: str, tenant: str | None = None, config: Path = CONFIG, changes: bool = False
+) -> Target:
+    return require_running(_open(env, tenant, config, changes))
 
 
 @app.command()
@@ -54,7 +60,7 @@ def up(env: Env, tenant: Tenant = None, as_json: Json = False) -> None:
     from cli import lifecycle
 
     steps = _steps(as_json)
-    target = _open(env, tenant)
+    target = _open(env, tenant, changes=True)
     report = lifecycle.up(target, steps, tenant)
     if as_json:
         _print_json(report.as_json())
@@ -74,7 +80,7 @@ def preview(
     from cli import console, lifecycle
 
     steps = _steps(as_json)
-    target = _open_running(env, tenant)
+    target = _open_running(env, tenant, changes=True)
     report = lifecycle.Report(environment=env)
     report.outcomes = lifecycle.operate(
         target, steps, "drift" if refresh else "preview", target.stages(tenant)

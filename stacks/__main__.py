@@ -27,7 +27,7 @@ def main() -> None:
             f"stack {environment}: must be named <env>.<layer>, e.g. {environment}.foundation"
         )
     try:
-        model = load_environment(CONFIG, environment, override=(layer, settings(layer)))
+        model = load_environment(CONFIG, environment, override=(layer, settings(layer)), dates=[layer])
         deploy(model, layer)
     except (ConfigError, OutputsError) as error:
         raise pulumi.RunError(str(error)) from None

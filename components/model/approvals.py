@@ -33,9 +33,8 @@ def approval_dates(draft: Draft) -> Iterator[ConfigProblem]:
                     mend = "Write the last day on which it holds."
                     yield draft.problem(use.layer, (*path, "expires"), each.expires, rule, mend)
                 elif each.expires < draft.today:
-                    rule = f"must not be over: today is {draft.today}"
                     mend = f"Ask {each.by} again and write the new days, or remove the grant."
-                    yield draft.problem(use.layer, (*path, "expires"), each.expires, rule, mend)
+                    yield draft.lapsed(use.layer, (*path, "expires"), each.expires, mend)
 
 
 def approvers(draft: Draft) -> Iterator[ConfigProblem]:

@@ -58,8 +58,7 @@ def key_ends(draft: Draft) -> Iterator[ConfigProblem]:
             path: Path_ = ("gateway", "keys", i, "expires")
             grant = given.grant(key.grant)
             if key.expires < draft.today:
-                rule = f"must not be over: today is {draft.today}"
-                yield draft.problem(layer, path, key.expires, rule, "Write a later day, or remove the key.")
+                yield draft.lapsed(layer, path, key.expires, "Write a later day, or remove the key.")
             elif grant and draft.today <= grant.expires < key.expires:
                 rule = f"must not be after the end of its grant ({grant.expires})"
                 yield draft.problem(layer, path, key.expires, rule, f"Write `{grant.expires}` or earlier.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
@@ -44,6 +44,11 @@ class Draft:
         """A problem at `path` (from our own key on: `("pools", 2, "zone")`) of a layer's file."""
         full = ("config", f"{PROJECT}:{path[0]}", *path[1:])
         return self.documents[layer].problem(full, value, rule, mend)
+
+    def lapsed(self, layer: str, path: Path_, day: date, mend: str) -> ConfigProblem:
+        """A last day at `path` that has passed."""
+        rule = f"must not be over: today is {self.today}"
+        return replace(self.problem(layer, path, day, rule, mend), lapsed=True)
 
     def contexts(self) -> dict[str, str]:
         """The kubeconfig context that each layer's file names."""

@@ -26,6 +26,7 @@ class ConfigProblem:
     """One problem. `line` counts from 1; 0 means the value came from the engine, not from a file.
 
     `path` is as `pulumi config --path` writes it, after `config.`: `config.bastide:tenant.quota.memory`.
+    `lapsed` tells what was right until some day: it stops its own stack only.
     """
 
     file: str
@@ -34,9 +35,11 @@ class ConfigProblem:
     value: str
     rule: str
     mend: str
+    lapsed: bool = False
 
     def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """All that is told of it."""
+        return {key: value for key, value in asdict(self).items() if key != "lapsed"}
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.path}: {self.value} {self.rule}. {self.mend}"

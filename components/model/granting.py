@@ -159,9 +159,8 @@ def grant_ends(draft: Draft) -> Iterator[ConfigProblem]:
     for use in uses(draft):
         for at, grant in use.grants():
             if grant.expires < draft.today:
-                rule = f"must not be over: today is {draft.today}"
                 mend = "Have it approved again and write a later day, or remove the grant."
-                yield draft.problem(use.layer, (*at, "expires"), grant.expires, rule, mend)
+                yield draft.lapsed(use.layer, (*at, "expires"), grant.expires, mend)
 
 
 def limits(draft: Draft) -> Iterator[ConfigProblem]:

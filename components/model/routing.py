@@ -142,8 +142,34 @@ def fallbacks(draft: Draft) -> Iterator[ConfigProblem]:
             yield draft.problem(PLATFORM, path, after.id, rule, mend)
 
 
+def apis(draft: Draft) -> Iterator[ConfigProblem]:
+    """Calls in OpenAI's form are not translated for a provider that speaks Anthropic's; the reverse is."""
+    for i, model in enumerate(draft.gateway.models if draft.gateway else ()):
+        if draft.gateway is None:
+            return
+        spoken = [(each, _apis(draft.gateway, each)) for each in draft.gateway.chain(model)]
+        own = spoken[0][1]
+        path: Path_ = ("gateway", "models", i)
+        if own > {"Anthropic"}:
+            rule = "must be served by providers that all speak Anthropic's API, or none of them"
+            mend = "Make it two models, or choose other providers."
+            yield draft.problem(PLATFORM, (*path, "serving"), model.id, rule, mend)
+        elif own and "Anthropic" not in own:
+            for each, api in spoken[1:]:
+                if "Anthropic" in api:
+                    rule = f"must not lead to `{each.id}`, which speaks Anthropic's API, unlike `{model.id}`"
+                    mend = "Choose a model behind OpenAI's API: calls in its form are not translated."
+                    yield draft.problem(PLATFORM, (*path, "fallback"), model.fallback, rule, mend)
+
+
+def _apis(gateway: Gateway, model: AiModel) -> set[str]:
+    """The APIs of the providers that serve a model."""
+    providers = (gateway.provider(serving.provider) for serving in model.serving)
+    return {provider.api for provider in providers if provider}
+
+
 def _forms(model: AiModel) -> frozenset[Capability]:
     return FORMS.intersection(model.capabilities)
 
 
-RULES = (model_names, servings, weights, model_references, cycles, fallbacks)
+RULES = (model_names, servings, weights, model_references, cycles, fallbacks, apis)

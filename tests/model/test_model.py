@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +171,22 @@ def test_problems_as_json() -> None:
         {"file": "a", "line": 1, "path": "config.x", "value": "v", "rule": "must be w", "mend": "Write `w`."}
     ]
     assert to_json([]) == {"valid": True, "problems": []}
+
+
+LATER = date(2100, 1, 1)
+"""A day on which whatever the good environment grants has run out."""
+
+
+def test_what_has_run_out_is_told_with_everything_else() -> None:
+    problems = check_environment(GOOD, ENVIRONMENT, today=LATER)
+    assert problems
+    assert all(problem.lapsed and "Pulumi.site.acme" in problem.file for problem in problems)
+    with pytest.raises(ConfigError, match="must not be over"):
+        load_environment(GOOD, ENVIRONMENT, today=LATER)
+
+
+def test_what_has_run_out_stops_its_own_stack_only() -> None:
+    with pytest.raises(ConfigError, match="must not be over"):
+        load_environment(GOOD, ENVIRONMENT, today=LATER, dates=["acme"])
+    for dates in ((), ("platform",), ("globex",)):
+        assert load_environment(GOOD, ENVIRONMENT, today=LATER, dates=dates).tenants

@@ -37,7 +37,7 @@ def security_policies(scope: Scope) -> list[Manifest]:
     if scope.use.keys:
         names = [name for name, _ in shards(scope.use.keys)]
         made.append(_policy(scope, naming.KEYS_LISTENER, {"apiKeyAuth": api_key_auth(names)}))
-    if known := scope.workloads():
+    if known := sorted(map(scope.workload, scope.use.workloads)):
         made.append(_policy(scope, naming.ID_LISTENER, _jwt(scope.gateway.identity, known)))
     return made
 

@@ -19,8 +19,8 @@ CUT_OFF: Final = 100
 class Step:
     """A share of a budget: at `percent` of it somebody is told, at 100 nobody is let in.
 
-    `clients` and `months` say whose calls count, and in which months; `units` is the amount in units of
-    `accounting.unit`.
+    `clients` (empty: everybody who gets in) and `months` say whose calls count, and in which months;
+    `units` is the amount in units of `accounting.unit`.
     """
 
     level: str
@@ -49,9 +49,7 @@ class Budget:
 def budgets(scope: Scope) -> Iterator[Budget]:
     """The budgets of the tenant, its departments and its users."""
     use = scope.use
-    yield Budget(
-        level="enterprise", name=scope.tenant, clients=scope.everybody(), monthly=use.monthly, by_month={}
-    )
+    yield Budget(level="enterprise", name=scope.tenant, clients="", monthly=use.monthly, by_month={})
     for each in use.departments:
         yield Budget(
             level="department",

@@ -59,7 +59,7 @@ def _approved(scope: Scope) -> dict[str, str]:
             grant.owner,
             grant.expires.isoformat(),
             grant.data_class,
-            str(_demand(scope.gateway, grant)),
+            str(scope.gateway.needs(grant.agent)),
             str(tier.approvals if (tier := scope.gateway.tier(grant.tier)) else 0),
         )
         for grant in scope.use.grants
@@ -71,11 +71,6 @@ def _approved(scope: Scope) -> dict[str, str]:
     ]
     tables = {naming.GRANTS: naming.table(grants), naming.APPROVALS: naming.table(approvals)}
     return {key: text for key, text in tables.items() if text}
-
-
-def _demand(gateway: Gateway, grant: Grant) -> int:
-    """The tokens a day that the grant's kind of agent uses; 0 where no kind is named."""
-    return next((each.tokens_per_day for each in gateway.demand if each.agent == grant.agent), 0)
 
 
 def _tiers(scope: Scope) -> Iterator[dict[str, Any]]:
@@ -102,7 +97,8 @@ def _tasks(scope: Scope) -> Iterator[dict[str, Any]]:
 
 
 def _budget(step: Step) -> dict[str, Any]:
-    rule = _rule([_clients(step.clients), *step.months], step.units, "Year", COST)
+    clients = [_clients(step.clients)] if step.clients else []
+    rule = _rule([*clients, *step.months], step.units, "Year", COST)
     rule["xRateLimitHeaders"] = "Off"
     return rule if step.enforced else {**rule, "shadowMode": True}
 

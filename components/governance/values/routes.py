@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from components import naming
-from components.governance.values.scope import Scope, exactly, keys_of_grants
+from components.governance.values.scope import Scope, keys_of_grants
 from components.kubernetes import Manifest
 from components.manifests import meta
 from components.model import AiModel, Gateway, Serving, TenantGateway
@@ -108,7 +108,7 @@ def _for_ids(scope: Scope) -> list[dict[str, Any]]:
     for model in used_models(scope.use, scope.gateway):
         held = _grants(scope.use, scope.gateway, model)
         if known := scope.workloads(lambda workload, held=held: workload.grant in held):  # type: ignore[misc]
-            who = _header(naming.CLIENT_HEADER, exactly(known), regex=True)
+            who = _header(naming.CLIENT_HEADER, known, regex=True)
             rules.append(_rule(scope, model, [who, *(factor if model.high_risk else [])]))
     return rules
 

@@ -6,9 +6,9 @@ id for a workload. Envoy matches expressions (RE2) against the whole value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from components import naming
 from components.kubernetes import Manifest
@@ -17,8 +17,11 @@ from components.model import Gateway, Grant, TenantGateway, VirtualKey, Workload
 
 AGENT: Final = "agent"
 """The service account under which a tenant's agents run."""
-ANY_KEY: Final = r"[a-z0-9-]+\..*"
-"""Every virtual key and no workload: a SPIFFE id has a colon before its first dot."""
+Chosen: TypeAlias = Callable[[Workload], bool]
+
+
+def everyone(_: Workload) -> bool:
+    return True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,41 +52,38 @@ class Scope:
 
     def workload(self, workload: Workload) -> str:
         """The client id of a workload."""
-        namespace = naming.namespace(self.tenant, workload.purpose, workload.department)
-        return naming.spiffe(self.gateway.identity.trust_domain, namespace, AGENT)
+        return naming.spiffe(self.gateway.identity.trust_domain, self._home(workload), AGENT)
 
-    def workloads(self, chosen: Callable[[Workload], bool] = lambda _: True) -> list[str]:
-        """The client ids of some workloads, sorted."""
-        return sorted(self.workload(each) for each in self.use.workloads if chosen(each))
+    def workloads(self, chosen: Chosen = everyone) -> str:
+        """Some workloads as one expression; empty where there is none.
 
-    def everybody(self) -> str:
-        """All clients of the tenant."""
-        return either(ANY_KEY, self.workloads())
+        The namespaces alone differ, so that the expression stays short: Envoy Gateway takes 1,024 characters.
+        """
+        homes = "|".join(sorted(self._home(each) for each in self.use.workloads if chosen(each)))
+        domain = self.gateway.identity.trust_domain.replace(".", r"\.")
+        return naming.spiffe(domain, f"({homes})", AGENT) if homes else ""
 
     def of_grant(self, grant: str) -> str:
         """All clients of a grant."""
-        return either(keys_of_grants([grant]), self.workloads(lambda w: w.grant == grant))
+        return _either(keys_of_grants([grant]), self.workloads(lambda w: w.grant == grant))
 
     def of_department(self, department: str) -> str:
         """All clients of a department, under whatever grant."""
         keys = rf"[a-z0-9-]+\.{department}\..*"
-        return either(keys, self.workloads(lambda w: w.department == department))
+        return _either(keys, self.workloads(lambda w: w.department == department))
 
     def of_user(self, user: str) -> str:
         """All keys of a user."""
         return rf"[a-z0-9-]+\.[a-z0-9-]+\.{naming.pseudonym(self.tenant, user)}\..*"
 
+    def _home(self, workload: Workload) -> str:
+        return naming.namespace(self.tenant, workload.purpose, workload.department)
+
 
 def keys_of_grants(grants: Iterable[str]) -> str:
-    """All keys of some grants."""
+    """All keys of some grants. No workload is among them: a SPIFFE id has a colon before its first dot."""
     return rf"({'|'.join(sorted(grants))})\..*"
 
 
-def exactly(workloads: Iterable[str]) -> str:
-    """One of these workloads: the only sign of theirs that means something in an expression is the dot."""
-    return "|".join(workload.replace(".", r"\.") for workload in workloads)
-
-
-def either(keys: str, workloads: Collection[str]) -> str:
-    """Some keys, or one of these workloads."""
-    return "|".join([keys, exactly(workloads)] if workloads else [keys])
+def _either(keys: str, workloads: str) -> str:
+    return f"{keys}|{workloads}" if workloads else keys

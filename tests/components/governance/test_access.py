@@ -12,7 +12,7 @@ from components import naming
 from components.governance import values
 from components.governance.values import access, guard, tools
 from components.governance.values.scope import Scope
-from tests.components.governance.changed import provider_with, use_with
+from tests.components.governance.changed import model_with, use_with
 
 ADA = naming.client("acme", "coding", "research", "ada", "ada-laptop")
 BOB = naming.client("acme", "office", "support", "bob", "desk")
@@ -126,9 +126,9 @@ def test_the_guard_knows_what_leaves(scope: Scope) -> None:
 
 
 def test_a_fallback_off_the_premises_is_enough_to_leave(scope: Scope) -> None:
-    moved = provider_with(scope, "openrouter", {"onPremises": True})
-    rules = json.loads(guard.policy(moved)["data"]["policy.json"])
-    assert rules["models"]["large"]["leaves"] is True
+    moved = model_with(scope, "chat", {"fallback": "large"})
+    rules = json.loads(guard.policy(model_with(moved, "large", {"fallback": None}))["data"]["policy.json"])
+    assert rules["models"]["chat"]["leaves"] is True
 
 
 @pytest.mark.parametrize(

@@ -123,3 +123,11 @@ def test_only_tokens_and_calls_are_told_and_they_come_first(scope: Scope) -> Non
     assert set(told[:first]) == {"DraftVersion03"}
     assert set(told[first:]) == {"Off"}
     assert {counted(rule) for rule in rules(scope)[first:]} == {"cost"}
+
+
+def test_expressions_of_many_workloads_fit(scope: Scope) -> None:
+    own = {"grant": "office", "department": "support"}
+    many = use_with(scope, {"workloads": [own | {"purpose": f"agents-number-{i:04}"} for i in range(20)]})
+    found = [s["value"] for r in rules(many) for s in r["clientSelectors"][0]["headers"] if "value" in s]
+    assert any("agents-number-0019" in value for value in found)
+    assert max(map(len, found)) <= 1024
