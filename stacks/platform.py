@@ -12,11 +12,8 @@ from components.gateway.component import AiGateway
 from components.gateway.values.charts import charts
 from components.model import FoundationOutputs
 from components.model.loading import EnvironmentModel
-from components.upstream import catalog
-from components.upstream.args import UpstreamArgs
-from components.upstream.component import Upstream
 from policies import admission
-from stacks import references
+from stacks import references, upstream
 
 
 def deploy(model: EnvironmentModel) -> None:
@@ -24,17 +21,10 @@ def deploy(model: EnvironmentModel) -> None:
     foundation = references.read(FoundationOutputs, model.name, "foundation")
     platform, settings = model.platform, model.platform.platform
     protect = foundation.kind != "twin"
-    upstream = Upstream(
-        "upstream",
-        UpstreamArgs(
-            environment=foundation.environment,
-            settings=platform.upstream,
-            charts=catalog.charts(),
-            values=charts(),
-            owner=settings.owner,
-            cost_center=settings.cost_center,
-            protect=protect,
-        ),
+    software = (
+        [upstream.deploy(foundation.environment, platform, charts(), protect=protect)]
+        if platform.gateway
+        else []
     )
     labels = naming.labels(environment=model.name, layer="platform", block=Commons.block)
     commons = Commons(
@@ -44,7 +34,7 @@ def deploy(model: EnvironmentModel) -> None:
             platform=platform,
             admission=tuple(admission.manifests(labels)),
             protect=protect,
-            stand_ins=upstream.outputs.stand_ins,
+            stand_ins=tuple(title for each in software for title in each.outputs.stand_ins),
         ),
     )
     outputs = commons.outputs
@@ -58,7 +48,7 @@ def deploy(model: EnvironmentModel) -> None:
                 owner=settings.owner,
                 cost_center=settings.cost_center,
                 may_leave=tuple(each.id for each in platform.data_classes if each.off_premises),
-                definitions=(upstream,),
+                definitions=software,
                 protect=protect,
             ),
         ).outputs
