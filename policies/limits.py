@@ -15,6 +15,7 @@ TOKENS: Final = "total_tokens"
 COST: Final = "cost"
 MEASURES: Final = (TOKENS, COST)
 """Keys under which the gateway's metadata hold what a call used."""
+EVERYONE: Final = ".*"
 _WINDOWS: Final = {naming.CLIENT_HEADER, naming.MONTH_HEADER}
 
 
@@ -72,8 +73,13 @@ def _clients(rule: Any) -> str | None:
     selectors = rule.get("clientSelectors") or ()
     headers = [header for selector in selectors for header in selector.get("headers") or ()]
     narrow = any(set(selector) - {"headers"} for selector in selectors)
-    named = [one for one in headers if one.get("type") == "RegularExpression" and not one.get("invert")]
+    named = [one for one in headers if _names_clients(one)]
     each = [one for one in headers if one.get("type") == "Distinct" and one.get("name") in _WINDOWS]
-    if narrow or len(named) != 1 or len(named) + len(each) != len(headers):
+    if narrow or len(named) > 1 or len(named) + len(each) != len(headers):
         return None
-    return str(named[0].get("value")) if named[0].get("name") == naming.CLIENT_HEADER else None
+    return str(named[0].get("value")) if named else EVERYONE
+
+
+def _names_clients(header: Any) -> bool:
+    expression = header.get("type") == "RegularExpression" and not header.get("invert")
+    return bool(expression and header.get("name") == naming.CLIENT_HEADER)

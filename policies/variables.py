@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from components import naming
 from policies.gateway import TRAFFIC
+from policies.limits import EVERYONE
 from policies.pods import POD_KINDS
 
 Variables: TypeAlias = tuple[dict[str, str], ...]
@@ -41,11 +42,12 @@ _LIMITS: Final[Variables] = (
         "r.?clientSelectors.orValue([]).all(s, s.all(k, k == 'headers')))"
         ".map(r, {'rule': dyn(r), 'headers': "
         "dyn(r.?clientSelectors.orValue([]).map(s, s.?headers.orValue([])).flatten())})"
-        f".filter(e, e.headers.exists_one(h, {_EXPRESSION}) && e.headers.all(h, {_EXPRESSION} || "
+        f".filter(e, size(e.headers.filter(h, {_EXPRESSION})) <= 1 && e.headers.all(h, {_EXPRESSION} || "
         f"(h.?type.orValue('') == 'Distinct' && "
         f"h.name in ['{naming.CLIENT_HEADER}', '{naming.MONTH_HEADER}'])))"
         ".map(e, {'clients': dyn('^(' + "
-        "e.headers.filter(h, h.?type.orValue('') == 'RegularExpression')[0].value + ')$'), "
+        "e.headers.filter(h, h.?type.orValue('') == 'RegularExpression').map(h, h.value)"
+        f"[?0].orValue('{EVERYONE}') + ')$'), "
         "'counts': dyn(e.rule.?cost.?response.?metadata.?key.orValue('')), "
         "'unit': dyn(e.rule.limit.?unit.orValue('')), 'most': dyn(e.rule.limit.?requests.orValue(0))})",
     },
