@@ -31,10 +31,10 @@ def custom(rule: Rule) -> bool:
 def plane_with(toolchain: Toolchain, kinds: str) -> Plane:
     """The control plane of the run with these definitions; the test is skipped where there are none."""
     wanted = _open() if kinds == "open" else _upstream()
-    return shared_plane(toolchain, f"tests-{kinds}", lambda plane: _prepare(plane, wanted))
+    return shared_plane(toolchain, f"tests-{kinds}", lambda plane: prepare(plane, wanted))
 
 
-def _prepare(plane: Plane, definitions: dict[str, Manifest]) -> None:
+def prepare(plane: Plane, definitions: dict[str, Manifest]) -> None:
     """An established definition may still answer that it is not ready."""
     with plane.cluster() as cluster:
         install(cluster, definitions)
