@@ -19,7 +19,7 @@ FOLDER = "providers"
 
 def now() -> str:
     """This moment, in UTC."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
 def operator() -> str:
@@ -52,7 +52,7 @@ def keep(folder: Path, provider: str, verb: str, about: Mapping[str, Any]) -> tu
     at = now()
     record = {"provider": provider, "verb": verb, "at": at, "operator": operator(), **about}
     record["digest"] = digest(record)
-    stamp = at.replace(":", "").replace("+0000", "Z")
+    stamp = at.replace(":", "").replace("-", "").replace("+0000", "Z")
     path = folder / FOLDER / provider / f"{stamp}-{verb}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     replace(path, json.dumps(record, indent=1).encode() + b"\n")

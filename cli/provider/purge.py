@@ -134,9 +134,12 @@ def _permits(provider: str) -> _Left:
 
 
 def _entry(provider: str) -> _Left:
+    """Whether the gateway's namespace lists the provider in its table of backends."""
+
     def left(item: Mapping[str, Any]) -> bool:
         table = item["metadata"].get("annotations", {}).get(naming.BACKENDS, "")
-        return any(row.split(" ")[0] == provider for row in table.split("\n"))
+        rows = [row.split(" ") for row in table.splitlines()]
+        return item["metadata"]["name"] == NAMESPACE and any(row[0] == provider for row in rows)
 
     return left
 

@@ -54,11 +54,19 @@ def usage(
         for source in named(places):
             ledger.take(source)
     else:
-        with target.cluster() as cluster:
-            for source in running(cluster):
-                ledger.take(source)
+        _take_running(target, ledger)
     differences = reconcile(ledger, metrics, Decimal(str(tolerance))) if metrics else None
     return Usage(report=report(ledger, by, month, tenant), differences=differences)
+
+
+def _take_running(target: Target, ledger: Ledger) -> None:
+    with target.cluster() as cluster:
+        for source in running(cluster):
+            ledger.take(source)
+    if not ledger.lines:
+        message = f"the proxies of {target.name} have printed nothing, not even that they started"
+        mend = "simulated machines keep no logs; give the records with --from FILE, DIR or -"
+        raise CliError(Exit.UNREACHABLE, message, mend)
 
 
 def _check(month: str, by: str, tolerance: float) -> None:

@@ -101,5 +101,5 @@ def _log(cluster: Cluster, pod: str) -> Iterator[Iterator[bytes]]:
             yield (line.encode() for line in told)
     except (ApiError, UnreachableError) as error:
         message = f"no log of the proxy {pod}: {error}"
-        mend = "machines of a twin keep no logs; give the records with --from FILE, DIR or -"
+        mend = "simulated machines keep no logs; give the records with --from FILE, DIR or -"
         raise CliError(Exit.UNREACHABLE, message, mend) from error

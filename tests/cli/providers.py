@@ -50,7 +50,7 @@ class Site:
     def records(self, provider: str) -> list[str]:
         """The verbs of which there are records, in order."""
         folder = self.evidence / "providers" / provider
-        return [path.stem.partition("-")[2].rpartition("-")[2] for path in sorted(folder.glob("*.json"))]
+        return [path.stem.rpartition("-")[2] for path in sorted(folder.glob("*.json"))]
 
 
 class Api(http.server.BaseHTTPRequestHandler):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -34,15 +35,24 @@ def test_links_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
+def verb_of(command: Any, rest: str) -> tuple[Any, str]:
+    """Of a group of verbs, the one that is named next; the whole group where none is, or several are."""
+    name, _, after = rest.strip().partition(" ")
+    below = getattr(command, "commands", {})
+    assert not below or "|" in name or not name or name in below, rest
+    return (below[name], after) if name in below else (command, rest)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=of)
 def test_commands_exist(page: Path) -> None:
     verbs = get_command(app).commands  # type: ignore[attr-defined]
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for code in CODE.findall(page.read_text()):
-        for verb, rest in COMMAND.findall(code):
+        for verb, after in COMMAND.findall(code):
             assert verb in verbs, f"bastide {verb}"
-            known = {option for parameter in verbs[verb].params for option in parameter.opts}
-            known |= {option for parameter in verbs[verb].params for option in parameter.secondary_opts}
+            command, rest = verb_of(verbs[verb], after)
+            known = {option for parameter in command.params for option in parameter.opts}
+            known |= {option for parameter in command.params for option in parameter.secondary_opts}
             assert set(re.findall(r"--[a-z-]+", rest)) <= known | {"--help"}, f"bastide {verb}{rest}"
         assert set(MAKE.findall(code)) <= targets, code
 
