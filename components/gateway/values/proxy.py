@@ -35,6 +35,8 @@ PODS: Final = {
     "gateway.envoyproxy.io/owning-gateway-namespace": naming.GATEWAY_NAMESPACE,
 }
 """Labels that Envoy Gateway gives the proxies' pods."""
+LASTING: Final = (naming.ENVIRONMENT, naming.LAYER, naming.BLOCK)
+"""Those of our labels that proxies' pods carry: Envoy Gateway selects pods by them, too, so none may change."""
 ORDER: Final = ({"name": "envoy.filters.http.ext_proc", "before": "envoy.filters.http.buffer"},)
 DRAIN_SECONDS: Final = 600
 """The most that a proxy waits for calls under way before it ends."""
@@ -89,7 +91,7 @@ def _kubernetes(gateway: Gateway, labels: Mapping[str, str]) -> dict[str, Any]:
             "securityContext": container_security(writes=True),
         },
         "pod": {
-            "labels": {key: value for key, value in labels.items() if key.startswith(naming.DOMAIN)},
+            "labels": {key: labels[key] for key in LASTING if key in labels},
             "securityContext": pod_security(),
             "topologySpreadConstraints": spread(PODS),
         },

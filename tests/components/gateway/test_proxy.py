@@ -22,7 +22,7 @@ def listeners(gateway: Gateway) -> dict[str, Any]:
 
 
 def kubernetes(gateway: Gateway) -> dict[str, Any]:
-    found: dict[str, Any] = proxy.envoy_proxy(gateway, {"bastide.dev/block": "gateway", "a.io/b": "c"})
+    found: dict[str, Any] = proxy.envoy_proxy(gateway, {naming.BLOCK: "gateway", naming.COST_CENTER: "cc-1"})
     return dict(found["spec"]["provider"]["kubernetes"])
 
 
@@ -111,7 +111,7 @@ def test_bounds_are_those_of_the_configuration(gateway: Gateway) -> None:
 
 
 def test_pods_keep_the_labels_by_which_they_are_found(gateway: Gateway) -> None:
-    """Of our labels only our own: others are Envoy Gateway's, and in its selector."""
+    """The Service selects by all of them: one that changes would cut the pods off that are there."""
     assert kubernetes(gateway)["envoyDeployment"]["pod"]["labels"] == {"bastide.dev/block": "gateway"}
 
 
