@@ -36,7 +36,7 @@ PODS: Final = {
 }
 """Labels that Envoy Gateway gives the proxies' pods."""
 LASTING: Final = (naming.ENVIRONMENT, naming.LAYER, naming.BLOCK)
-"""Those of our labels that proxies' pods carry: Envoy Gateway selects pods by them, too, so none may change."""
+"""Those of our labels that proxies' pods carry: Envoy Gateway selects pods by them, so none may change."""
 ORDER: Final = ({"name": "envoy.filters.http.ext_proc", "before": "envoy.filters.http.buffer"},)
 DRAIN_SECONDS: Final = 600
 """The most that a proxy waits for calls under way before it ends."""
