@@ -40,7 +40,7 @@ def namespace(name: str, labels: Mapping[str, str], owner: str) -> Manifest:
 def quota(
     namespace: str, labels: Mapping[str, str], hard: Mapping[str, str], load_balancers: int = 0
 ) -> Manifest:
-    """The namespace's quota; nothing in it may open a port of the nodes, or more than so many load balancers."""
+    """The namespace's quota: no port of the nodes is opened, and no more than so many load balancers."""
     closed = {"services.loadbalancers": str(load_balancers), "services.nodeports": "0"}
     return {
         "apiVersion": "v1",
@@ -51,13 +51,20 @@ def quota(
 
 
 def limits(
-    namespace: str, labels: Mapping[str, str], default: Mapping[str, str], maximum: Mapping[str, str]
+    namespace: str,
+    labels: Mapping[str, str],
+    default: Mapping[str, str],
+    maximum: Mapping[str, str],
+    request: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """What a container gets when it names nothing, and the most that it may name."""
+    """The most that a container gets that names nothing, and that one may name.
+
+    `request` is what it asks for; left out, it asks for all that it may get.
+    """
     item = {
         "type": "Container",
         "default": dict(default),
-        "defaultRequest": dict(default),
+        "defaultRequest": dict(default if request is None else request),
         "max": dict(maximum),
     }
     return {

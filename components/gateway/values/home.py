@@ -55,7 +55,7 @@ def guards(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
     }
     return [
         quota(NAMESPACE, labels, hard, load_balancers=1 if gateway.certificate_issuer else 0),
-        limits(NAMESPACE, labels, _MODEST, _LARGEST),
+        limits(NAMESPACE, labels, {**_MODEST, "cpu": _LARGEST["cpu"]}, _LARGEST, _MODEST),
         default_deny(NAMESPACE, labels),
         allow_dns(NAMESPACE, labels),
     ]
