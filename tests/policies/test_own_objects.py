@@ -87,6 +87,7 @@ def test_the_pack_has_nothing_against_them(stacks: dict[str, list[Manifest]]) ->
         ("Gateway", "classes-may-leave"),
         ("BackendTrafficPolicy", "keys-bounded"),
         ("ExternalSecret", "keys-bounded"),
+        ("ConfigMap", "prompts-masked"),
         ("SecurityPolicy", "routes-authenticated"),
     ],
 )
