@@ -12,10 +12,12 @@ from cli.provider.evidence import digest, now
 from components import naming
 from components.cluster import ApiError, Cluster
 from components.gateway.values.home import NAMESPACE
+from components.upstream.catalog import charts
 
 _AI: Final = "/apis/aigateway.envoyproxy.io/v1beta1"
 _GATEWAY_API: Final = "/apis/gateway.networking.k8s.io"
 _ENVOY: Final = "/apis/gateway.envoyproxy.io/v1alpha1"
+_SOFTWARE: Final = "envoy-ai-gateway"
 _HOME: Final = f"namespaces/{NAMESPACE}"
 
 
@@ -67,7 +69,12 @@ def purged(cluster: Cluster, provider: str) -> list[Check]:
             f"/apis/external-secrets.io/v1/{_HOME}/externalsecrets",
             secret,
         ),
-        _check(cluster, "copies of its settings and key", f"/api/v1/{_HOME}/secrets", _copies(provider)),
+        *(
+            _check(
+                cluster, f"copies of it in {space}", f"/api/v1/namespaces/{space}/secrets", _copies(provider)
+            )
+            for space in _spaces()
+        ),
         _check(cluster, "its entry among the backends", "/api/v1/namespaces", _entry(provider)),
     ]
 
@@ -142,6 +149,11 @@ def _entry(provider: str) -> _Left:
         return item["metadata"]["name"] == NAMESPACE and any(row[0] == provider for row in rows)
 
     return left
+
+
+def _spaces() -> list[str]:
+    """Where the AI gateway keeps its settings, with the keys of providers: beside itself or the Gateway."""
+    return sorted({NAMESPACE, *(chart.namespace for chart in charts() if chart.part_of == _SOFTWARE)})
 
 
 def _copies(provider: str) -> _Left:

@@ -64,6 +64,7 @@ class Book:
             for name in self.tenants
             for listener in LISTENERS
         }
+        self.namespaces = {tenant.gateway_namespace: name for name, tenant in self.tenants.items()}
         self.unit = int(gateway.accounting.unit * FINE)
         self.rates = {
             (provider.id, price.model): Rate(
@@ -81,9 +82,12 @@ class Book:
             for client, account in _clients(tenant, model.gateways[name], gateway)
         }
 
-    def tenant(self, host: str) -> str:
-        """The tenant of a host name; `UNKNOWN` for one that none has."""
-        return self.hosts.get(host) or self.hosts.get(host.partition(":")[0].lower(), UNKNOWN)
+    def tenant(self, host: str, route: str) -> str:
+        """Whose host name it is, else whose route was taken; `UNKNOWN` where nobody's."""
+        if found := self.hosts.get(host) or self.hosts.get(host.partition(":")[0].lower()):
+            return found
+        namespace = route.split("/")[1] if "/" in route else ""
+        return self.namespaces.get(namespace, UNKNOWN)
 
     def declared(self, tenant: str, client: str) -> bool:
         """Whether the client is one of the tenant's keys and workloads."""

@@ -130,7 +130,7 @@ class Ledger:
 
     def _sums(self, record: Record) -> Totals:
         month = record.time[:7]
-        tenant = self.book.tenant(record.host)
+        tenant = self.book.tenant(record.host, record.route)
         if tenant == UNKNOWN:
             self.hosts[_bounded(record.host, self.hosts)] += 1
         key = Key(month, tenant, record.client, record.model, record.provider, record.served)

@@ -13,6 +13,8 @@ from typing import Any, Final, NamedTuple
 from components.gateway.values.audit import KIND
 
 COUNT_MAX: Final = 2**63 - 1
+_HOP: Final = "/ai-eg-mcp-br-"
+"""In the routes from the gateway to tool servers: the call that took this way has a record of its own."""
 _KIND = KIND.encode()
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _TIME = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])T")
@@ -28,6 +30,8 @@ class Record(NamedTuple):
     time: str
     """UTC, as ISO 8601 writes it."""
     host: str
+    route: str
+    """The route that was taken, as `httproute/<namespace>/<name>/...`; empty where none was found."""
     client: str
     model: str
     """What the caller asked for."""
@@ -65,8 +69,10 @@ def parse(line: bytes) -> Record | None:
     return _record(value)
 
 
-def _record(value: Mapping[str, Any]) -> Record:
+def _record(value: Mapping[str, Any]) -> Record | None:
     get = value.get
+    if _HOP in (route := _text(value, "route")):
+        return None
     time = get("time")
     if not isinstance(time, str) or not _TIME.match(time):
         raise BrokenRecordError(f"time: {time!r}")
@@ -75,6 +81,7 @@ def _record(value: Mapping[str, Any]) -> Record:
     return Record(
         time,
         _text(value, "host"),
+        route,
         _text(value, "client"),
         _text(value, "model"),
         _provider(_text(value, "backend")),

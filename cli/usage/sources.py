@@ -57,7 +57,7 @@ def named(places: Iterable[str]) -> list[Source]:
 def _files(place: Path) -> list[Path]:
     if place.is_dir():
         return sorted(path for path in place.rglob("*") if path.is_file())
-    return [place] if place.is_file() else []
+    return [place] if place.exists() else []
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import benches, gateway
+from tests.bench import benches, gateway, usage
 from tests.bench.measure import RUNS, Figure, timed
 from tests.support.command import BASTIDE, ROOT
 
@@ -36,7 +36,7 @@ def main() -> None:
     chosen = sys.argv[1:]
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="bench") as name, raised(Path(name)) as variables:
-        every: list[Callable[[benches.Place], Figure]] = [*benches.ALL, *gateway.ALL]
+        every: list[Callable[[benches.Place], Figure]] = [*benches.ALL, *gateway.ALL, *usage.ALL]
         for bench in every:
             if chosen and bench.__name__ not in chosen:
                 continue

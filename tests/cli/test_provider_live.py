@@ -195,7 +195,7 @@ def test_an_exit_from_the_first_step_to_the_record(live_site: LiveSite, live: Cl
     assert record["digest"] == evidence.digest({key: record[key] for key in record if key != "digest"})
     assert record["revocation"] == {"key": STORED, "at": "2026-06-02", "reference": "mail of 2 June"}
     assert record["identity"]
-    assert len(record["checks"]) == 10
+    assert len(record["checks"]) == 11
     assert {len(check["left"]) for check in record["checks"]} == {0}
     looked = {check["what"]: check["objects"] for check in record["checks"]}
     assert looked["routes to its models"] > 0, "what was looked at was there to be seen"
@@ -220,7 +220,7 @@ def test_a_record_that_was_tampered_with_counts_for_nothing(live_site: LiveSite,
     assert unsaid.code == Exit.USAGE, "it is proved anew, and asked for anew"
 
 
-@pytest.mark.parametrize("place", ["route", "mirror", "grant", "settings"])
+@pytest.mark.parametrize("place", ["route", "mirror", "grant", "settings", "copy"])
 def test_hidden_leftovers_are_found(place: str, live_site: LiveSite, live: Cluster) -> None:
     """The part of the proof that no stack of ours answers for: somebody else's objects."""
     there = {"name": "ghost", "namespace": "bastide-gateway"}
@@ -240,9 +240,13 @@ def test_hidden_leftovers_are_found(place: str, live_site: LiveSite, live: Clust
             "stringData": {"filter-config.yaml": "backends: [acme-gateway/ghost/route/keys/rule/0/ref/0]"},
         },
     }
-    namespace = "acme-gateway" if place in ("route", "mirror") else "bastide-gateway"
+    manifests["copy"] = manifests["settings"]
+    spaces = {"route": "acme-gateway", "mirror": "acme-gateway", "copy": "envoy-gateway-system"}
+    namespace = spaces.get(place, "bastide-gateway")
     manifest = {**manifests[place], "metadata": {"name": "stray", "namespace": namespace}}
     assert [check.what for check in purged(live, "ghost") if check.left] == []
+    if place == "copy":
+        apply(live, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     apply(live, manifest)
     live_site.made[place] = manifest
     (found,) = (check for check in purged(live, "ghost") if check.left)

@@ -7,6 +7,7 @@ import gzip
 import http.server
 import io
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -17,6 +18,7 @@ import pytest
 
 from cli.outcome import Exit
 from cli.usage.accounts import FINE, Book, money
+from cli.usage.ledger import Ledger
 from components.gateway.values.cost import _weights
 from components.model.loading import load_environment
 from tests.cli.inprocess import invoke
@@ -63,6 +65,12 @@ def log(tmp_path: Path) -> Path:
 
 def usage(*args: str | Path, env: dict[str, str]) -> Done:
     return invoke("usage", "twin", *args, env=env)
+
+
+def twin_book() -> Book:
+    model = load_environment(ROOT / "stacks" / "config", "twin")
+    assert model.platform.gateway
+    return Book(model, model.platform.gateway)
 
 
 def groups(report: Any) -> dict[str, Any]:
@@ -166,6 +174,16 @@ def test_what_is_unknown_is_listed_and_counted(tmp_path: Path, away: dict[str, s
         assert text in shown.out
 
 
+def test_a_call_belongs_to_the_tenant_whose_route_it_took(tmp_path: Path, away: dict[str, str]) -> None:
+    """Tools have one host for all tenants."""
+    lines = [
+        refused(200, "via_upstream", host="mcp.ai.twin.example", route="httproute/acme-gateway/tools/rule/0"),
+        refused(401, "missing_api_key", host="mcp.ai.twin.example", route=None),
+    ]
+    done = usage("--from", write(tmp_path / "log", lines), "--by", "tenant", "--json", env=away)
+    assert {name: row["requests"] for name, row in groups(done.json).items()} == {"acme": 1, "(unknown)": 1}
+
+
 def test_broken_records_are_named_by_file_and_line(tmp_path: Path, away: dict[str, str]) -> None:
     log = write(tmp_path / "log", [call(), call()[:-30], call(output_tokens=-3)])
     done = usage("--from", log, env=away)
@@ -184,6 +202,20 @@ def test_many_made_up_names_take_no_room(tmp_path: Path, away: dict[str, str]) -
     assert sum(done.json["unknown"]["tenants"].values()) == 5000
 
 
+def test_memory_does_not_grow_with_the_number_of_records() -> None:
+    book = twin_book()
+    peaks = []
+    for count in (2_000, 40_000):
+        lines = (call(request=f"{i:036}", output_tokens=i % 999).encode() for i in range(count))
+        ledger = Ledger(book)
+        tracemalloc.start()
+        ledger.take_lines("made", lines)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert (ledger.records, len(ledger.sums)) == (count, 1)
+    assert peaks[1] < 1.5 * peaks[0] < 1_000_000, peaks
+
+
 def test_folders_archives_and_standard_input_are_read_once(tmp_path: Path, away: dict[str, str]) -> None:
     folder = tmp_path / "logs"
     folder.mkdir()
@@ -195,6 +227,7 @@ def test_folders_archives_and_standard_input_are_read_once(tmp_path: Path, away:
     )
     assert done.json["total"]["requests"] == 2
     assert len(done.json["read"]["sources"]) == 3, "standard input is empty"
+    assert usage("--from", "/dev/null", "--json", env=away).json["read"]["lines"] == 0
     (folder / "c.log.gz").write_bytes(gzip.compress(f"{call()}\n".encode())[:-9])
     cut = usage("--from", folder, env=away)
     assert cut.code == Exit.FAILED
@@ -286,13 +319,11 @@ def test_metrics_of_several_proxies_are_added_up(address: str, tmp_path: Path, a
 
 def test_cost_is_that_of_the_gateways_own_expression() -> None:
     """Both are written by hand from the same prices: one in integers, one in CEL."""
-    model = load_environment(ROOT / "stacks" / "config", "twin")
-    assert model.platform.gateway
-    book = Book(model, model.platform.gateway)
-    assert len(book.rates) == 5
-    for provider in model.platform.gateway.providers:
+    book = twin_book()
+    assert len(book.rates) >= 5
+    for provider in book.gateway.providers:
         for price in provider.prices:
-            weights = _weights(price, Fraction(model.platform.gateway.accounting.unit))
+            weights = _weights(price, Fraction(book.gateway.accounting.unit))
             rate = book.rates[provider.id, price.model]
             for tokens in ((1, 0, 0), (0, 1, 0), (0, 0, 1), (7, 123_456_789, 98_765)):
                 exact = sum(weight * count for weight, count in zip(weights, tokens, strict=True))

@@ -45,6 +45,13 @@ def test_a_record_is_read() -> None:
     assert found.counted
 
 
+def test_a_hop_to_a_tool_server_is_no_call_of_its_own() -> None:
+    hop = refused(200, "via_upstream", route="httproute/acme-gateway/ai-eg-mcp-br-tools/rule/0", client=None)
+    assert parse(hop.encode()) is None
+    tool = call(route="httproute/acme-gateway/ai-eg-mcp-main-tools/rule/0", tool="web_search")
+    assert parse(tool.encode()) is not None
+
+
 def test_a_refused_call_has_no_tokens_and_a_reason() -> None:
     found = parse(refused(429, "request_rate_limited", refusal="budget").encode())
     assert found is not None
