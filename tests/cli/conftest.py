@@ -31,6 +31,17 @@ PUSH = "/apis/external-secrets.io/v1alpha1/pushsecrets"
 LABELS = naming.labels(environment="site", layer="platform", block="gateway")
 
 
+@pytest.fixture
+def away(tmp_path: Path) -> dict[str, str]:
+    """Variables of a home in which no twin ever ran."""
+    return {"BASTIDE_HOME": str(tmp_path / "home")}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    return Site(tmp_path)
+
+
 @pytest.fixture(scope="module")
 def gateway_plane(own_plane: Plane) -> Plane:
     """A control plane with stand-ins for all kinds of others."""

@@ -23,3 +23,8 @@ def invoke(*args: str | Path, env: Mapping[str, str], stdin: str = "") -> Done:
     with contextlib.redirect_stderr(told):
         code = explain(done.exception) if isinstance(done.exception, Exception) else 130
     return Done(int(code), done.stdout, done.stderr + told.getvalue())
+
+
+def usage(*args: str | Path, env: Mapping[str, str]) -> Done:
+    """`bastide usage twin`."""
+    return invoke("usage", "twin", *args, env=env)

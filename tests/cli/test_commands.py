@@ -20,12 +20,6 @@ from tests.support.configs import BadCase, Today, bad_cases
 REFERENCE = (ROOT / "docs" / "reference" / "cli.md").read_text()
 
 
-@pytest.fixture
-def away(tmp_path: Path) -> dict[str, str]:
-    """Variables of a home in which no twin ever ran."""
-    return {"BASTIDE_HOME": str(tmp_path)}
-
-
 def leaves(group: Any, above: str = "") -> Iterator[tuple[str, Any]]:
     """All verbs, those of groups too: `provider admit`."""
     for name, command in group.commands.items():
