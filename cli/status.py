@@ -64,7 +64,7 @@ def _upstream(cluster: Cluster) -> list[str]:
     """The third-party software whose definitions are stand-ins, with its version."""
     ours = {"labelSelector": f"{naming.BLOCK}=upstream"}
     found = [item["metadata"] for item in cluster.items(DEFINITIONS, params=ours)]
-    titles = (values.title(meta) for meta in found if values.STAND_IN in meta.get("annotations", {}))
+    titles = (values.title(meta) for meta in found if naming.STAND_IN in meta.get("annotations", {}))
     return sorted(set(titles))
 
 

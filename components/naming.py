@@ -30,6 +30,7 @@ RACK: Final = f"{DOMAIN}/rack"
 ROLE: Final = f"{DOMAIN}/role"
 ISOLATION: Final = f"{DOMAIN}/isolation"
 ENCRYPTED: Final = f"{DOMAIN}/encrypted"
+STAND_IN: Final = f"{DOMAIN}/stand-in"  # annotation of a definition that stands in for the real one
 LISTENER: Final = f"{DOMAIN}/listener"
 PREMISES: Final = f"{DOMAIN}/premises"  # of a backend: `on` or `off`
 ENVIRONMENT_KIND: Final = f"{DOMAIN}/environment-kind"

@@ -10,7 +10,6 @@ from components.kubernetes import Manifest
 from components.manifests import allow_dns, default_deny, limits, meta, namespace, quota
 from components.upstream.catalog import Chart, Definition
 
-STAND_IN: Final = f"{naming.DOMAIN}/stand-in"
 """Annotation of a definition that stands for the real one, whose objects nothing acts on."""
 _PROTECTED_GROUP: Final = ".k8s.io"
 _NAME: Final = "app.kubernetes.io/name"
@@ -19,6 +18,7 @@ _VERSION: Final = "app.kubernetes.io/version"
 _ROOM = {"requests.cpu": "8", "requests.memory": "32Gi", "limits.memory": "64Gi", "pods": "60"}
 _STORAGE = {"requests.storage": "200Gi", "count/resourceclaims.resource.k8s.io": "0"}
 _MODEST = {"cpu": "100m", "memory": "128Mi"}
+_DEFAULT = {"cpu": "4", "memory": "1Gi"}
 _LARGEST = {"cpu": "4", "memory": "8Gi"}
 
 
@@ -28,7 +28,7 @@ def stand_in(definition: Definition, chart: Chart, labels: Mapping[str, str]) ->
     Source: https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/
     """
     metadata = meta(definition.name, {**labels, **_of(chart)})
-    metadata["annotations"] = {STAND_IN: "true"}
+    metadata["annotations"] = {naming.STAND_IN: "true"}
     if definition.group.endswith(_PROTECTED_GROUP):
         metadata["annotations"]["api-approved.kubernetes.io"] = "unapproved, a stand-in"
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -98,7 +98,7 @@ def guards(name: str, labels: Mapping[str, str]) -> list[Manifest]:
     """
     return [
         quota(name, labels, {**_ROOM, **_STORAGE}),
-        limits(name, labels, _MODEST, _LARGEST),
+        limits(name, labels, _DEFAULT, _LARGEST, _MODEST),
         default_deny(name, labels),
         allow_dns(name, labels),
         _controllers(name, labels),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from components import naming
 from components.cluster import ApiError, Cluster
 from components.upstream import catalog, values
 from components.upstream.catalog import Chart
@@ -58,7 +59,7 @@ PROGRAM = """
         KubernetesObject(f"certificate/{name}", manifest, pulumi.ResourceOptions(depends_on=[upstream]))
 """
 DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-CERT_MANAGER = next(chart for chart in catalog.charts() if chart.name == "cert-manager")
+CILIUM, CERT_MANAGER = catalog.charts()[:2]
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +118,7 @@ def test_objects_land_on_stand_ins_and_go_with_them(project: Project, cluster: C
         for definition in chart.definitions:
             found = live(cluster, definition.name)
             assert found is not None
-            assert found["metadata"]["annotations"][values.STAND_IN] == "true"
+            assert found["metadata"]["annotations"][naming.STAND_IN] == "true"
             served = {version["name"] for version in found["spec"]["versions"] if version["served"]}
             assert served == set(definition.versions)
     kept = cluster.get("/apis/cert-manager.io/v1/namespaces/default/certificates/web")
@@ -135,7 +136,7 @@ def test_a_real_definition_is_not_taken_over(project: Project, cluster: Cluster)
     after = live(cluster, before["metadata"]["name"])
     assert after is not None
     assert after["spec"] == before["spec"]
-    assert values.STAND_IN not in after["metadata"].get("annotations", {})
+    assert naming.STAND_IN not in after["metadata"].get("annotations", {})
 
 
 @pytest.mark.fault
@@ -149,6 +150,31 @@ def test_a_stored_version_is_not_dropped(project: Project, cluster: Cluster) -> 
     write(project, versions=["v2", "v1"], certificates=["web"])
     project.up().ok()
     assert cluster.get("/apis/cert-manager.io/v1/namespaces/default/certificates/web")["spec"]
+
+
+def test_a_chart_is_installed_after_what_the_cluster_brings(project: Project, cluster: Cluster) -> None:
+    chart = project.root / "charts" / CERT_MANAGER.archive
+    chart.parent.mkdir()
+    chart.write_text(json.dumps(real(CERT_MANAGER)))
+    tools = project.root / "tools"
+    tools.mkdir()
+    # Stands for Helm: `helm template NAME CHART ...` renders the chart as it is.
+    (tools / "helm").write_text('#!/bin/sh\ncat "$3"\n')
+    (tools / "helm").chmod(0o755)
+    path = {"PATH": f"{tools}:{project.environ['PATH']}"}
+    settings = {"mirror": str(chart.parent)}
+    write(project, "charts", settings=settings, charts=["cilium", "cert-manager"], certificates=["web"])
+    project.up(**path).failed("cilium.io/v2 of cilium 1.20.0", "does not exist")
+    [network] = CILIUM.definitions
+    cluster.request("POST", DEFINITIONS, values.stand_in(network, CILIUM, {}))
+    project.up(**path).ok()
+    assert project.outputs() == {"standIns": [], "external": ["cilium 1.20.0"]}
+    found = live(cluster, "certificates.cert-manager.io")
+    assert found is not None
+    assert naming.STAND_IN not in found["metadata"].get("annotations", {})
+    assert cluster.get("/apis/cert-manager.io/v1/namespaces/default/certificates/web")["spec"]
+    assert set(project.up(**path).ok().ops().values()) <= {"same", "read"}
+    project.destroy().ok()
 
 
 def test_what_others_install_is_looked_for(project: Project, cluster: Cluster) -> None:

@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from components import naming
+from components.cluster import Cluster
 from components.upstream import catalog, values
 from components.upstream.catalog import Chart, Definition
+from tests.support.definitions import strict
 
 LABELS = {"a": "b"}
 
@@ -21,7 +24,7 @@ def test_a_stand_in_serves_what_we_write_and_says_what_it_is() -> None:
     grant = next(each for each in gateway.definitions if each.kind == "ReferenceGrant")
     made = values.stand_in(grant, gateway, LABELS)
     assert made["metadata"]["name"] == "referencegrants.gateway.networking.k8s.io"
-    assert made["metadata"]["annotations"][values.STAND_IN] == "true"
+    assert made["metadata"]["annotations"][naming.STAND_IN] == "true"
     assert made["metadata"]["labels"] == {
         "a": "b",
         "app.kubernetes.io/name": "envoy-gateway",
@@ -67,6 +70,13 @@ def test_namespaces_are_made_once_and_not_for_what_the_cluster_brings() -> None:
     one = chart("cert-manager")
     given = [one, replace(one, name="b"), replace(one, namespace="kube-system", provided=True)]
     assert values.namespaces(given) == ["cert-manager"]
+
+
+@pytest.mark.plane
+def test_what_guards_a_namespace_is_what_cilium_takes(definitions: Cluster) -> None:
+    made = [found for found in values.guards("cert-manager", LABELS) if found["apiVersion"] == "cilium.io/v2"]
+    assert len(made) == 1
+    assert strict(definitions, made[0]) == []
 
 
 def test_a_definition_is_named_by_its_plural() -> None:
