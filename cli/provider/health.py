@@ -32,7 +32,7 @@ class Answer:
 
 
 Ask: TypeAlias = Callable[[], int]
-"""Asks once and gives the status. Raises `Unanswered`."""
+"""Asks once and gives the status. Raises `UnansweredError`."""
 
 
 class UnansweredError(Exception):

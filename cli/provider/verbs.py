@@ -116,39 +116,31 @@ def finish(call: Call, revoked_at: str, reference: str) -> Result:
     Each run does what is due next, so one that was interrupted is run again.
     """
     file = StackFile(call.config, call.env)
-    state = state_of(file.provider(call.name)[1])
     again = f"bastide provider exit {call.name} --finish --revoked-at DAY --revocation-reference TEXT"
-    if state != GONE:
-        change = step(file, call.name, GONE, date.today())
-        target = _target(call, change)
-        checks = _asked(target, purge.drained, call.name)
-        if left := _left(checks):
-            mend = f"bastide up {call.env}, then again"
-            raise CliError(Exit.FINDING, f"{call.name} is still in use: {left}", mend)
-        found = {"checks": [check.as_json() for check in checks]}
-        return _make(
-            call,
-            target,
-            change,
-            "drained",
-            GONE,
-            about=found,
-            following=f"bastide up {call.env}, then {again}",
-        )
+    if state_of(file.provider(call.name)[1]) != GONE:
+        return _drained(call, file, f"bastide up {call.env}, then {again}")
     target = open_environment(call.env, call.config, dates=())
     provider = _provider(target, call.name)
     since = provider.lifecycle.since.isoformat()
     for path, record in evidence.kept(call.folder(target), call.name, "purged"):
         if record.get("since") == since:
-            return Result(
-                provider=call.name,
-                state=GONE,
-                done="it is purged",
-                record=str(path),
-                details={"purge": record},
-            )
+            told = {"purge": record}
+            done = "it is purged already"
+            return Result(provider=call.name, state=GONE, done=done, record=str(path), details=told)
     revocation = _revocation(provider, revoked_at, reference, again)
     return _purged(call, target, file, {"since": since, "revocation": revocation})
+
+
+def _drained(call: Call, file: StackFile, following: str) -> Result:
+    change = step(file, call.name, GONE, date.today())
+    target = _target(call, change)
+    with target.cluster() as cluster:
+        checks = purge.drained(cluster, call.name)
+    if left := _left(checks):
+        mend = f"bastide up {call.env}, then again"
+        raise CliError(Exit.FINDING, f"{call.name} is still in use: {left}", mend)
+    found = {"checks": [check.as_json() for check in checks]}
+    return _make(call, target, change, "drained", GONE, about=found, following=following)
 
 
 def _purged(call: Call, target: Target, file: StackFile, about: Mapping[str, Any]) -> Result:
@@ -165,7 +157,7 @@ def _purged(call: Call, target: Target, file: StackFile, about: Mapping[str, Any
         provider=call.name,
         state=GONE,
         done="nothing of it is left",
-        next=f"take {call.name} out of {file.path.name} when no month with its calls is charged any more",
+        next=f"keep {call.name} in {file.path.name} as long as months with its calls are charged",
         record=str(path),
         details={"purge": record},
     )
@@ -209,11 +201,6 @@ def _provider(target: Target, name: str) -> Provider:
     if found is None:
         raise CliError(Exit.CONFIG, f"{target.name} has no provider {name!r}")
     return found
-
-
-def _asked(target: Target, question: Callable[[Any, str], list[purge.Check]], name: str) -> list[purge.Check]:
-    with target.cluster() as cluster:
-        return question(cluster, name)
 
 
 def _left(checks: list[purge.Check]) -> str:
