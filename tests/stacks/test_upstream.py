@@ -9,9 +9,12 @@ from typing import Any
 import pulumi
 import pytest
 
+from components import naming
 from components.model import PlatformOutputs
 from components.model.loading import load_environment
 from components.upstream import catalog, mirror
+from policies.registry import rules
+from policies.rule import Planned
 from stacks import platform as page
 from tests.support.pages import CONFIG, deployed, run, values
 from tests.support.registrations import record
@@ -59,6 +62,20 @@ def test_a_mirror_without_the_charts_is_refused_before_anything_is_registered(tm
     installed = [chart for chart in catalog.charts() if not chart.provided]
     assert all(f"{chart.archive} is not there" in str(refused.value) for chart in installed)
     assert mirror.SUMS in str(refused.value)
+
+
+def test_namespaces_for_charts_obey_the_charter() -> None:
+    given = platform(upstream={"mode": "charts", "mirror": "oci://r.example/c"})
+    made = [one for one in run(STACK, given=given).resources if one.inputs.get("apiVersion")]
+    ours = [one for one in made if one.inputs["metadata"]["labels"][naming.BLOCK] == "upstream"]
+    planned = [Planned(type=one.type, urn=one.name, props=one.inputs) for one in ours]
+    assert {one.inputs["kind"] for one in ours} >= {"Namespace", "NetworkPolicy", "ResourceQuota"}
+    for rule in rules():
+        if rule.check_stack is not None:
+            assert list(rule.check_stack(planned)) == [], rule.id
+        elif rule.check is not None:
+            kinds = [one for one in ours if f"{one.inputs['apiVersion']}/{one.inputs['kind']}" in rule.kinds]
+            assert [message for one in kinds for message in rule.check(one.inputs)] == [], rule.id
 
 
 def test_charts_come_from_a_registry_without_a_look_at_folders() -> None:
