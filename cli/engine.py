@@ -27,13 +27,17 @@ _COLOR = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 
 @dataclass(kw_only=True)
 class Outcome:
-    """What an operation did to one stack. `changes` counts resources by the engine's own verbs."""
+    """What an operation did to one stack. `changes` counts resources by the engine's own verbs.
+
+    Where it failed, `warnings` are among the `errors`: they may say why.
+    """
 
     stack: str
     operation: Operation
     changes: Counter[str] = field(default_factory=Counter)
     violations: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     steps: list[dict[str, Any]] = field(default_factory=list)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     outputs_changed: bool = False
@@ -96,6 +100,8 @@ def run_one(target: Target, name: str, operation: Operation, watch: Watch) -> Ou
         outcome.code = Exit.POLICY if outcome.violations else Exit.UPDATE
         if not outcome.errors and not outcome.violations:
             outcome.errors.append(_last_words(str(error)))
+        if not outcome.violations:
+            outcome.errors += outcome.warnings
     outcome.seconds = time.monotonic() - begun
     return outcome
 
@@ -168,10 +174,11 @@ def _take(outcome: Outcome, watch: Watch, event: automation.EngineEvent) -> None
         )
     elif event.policy_event and event.policy_event.enforcement_level == "mandatory":
         outcome.violations.append(_plain(event.policy_event.message))
-    elif event.diagnostic_event and event.diagnostic_event.severity == "error":
+    elif event.diagnostic_event and event.diagnostic_event.severity in ("error", "warning"):
         where = event.diagnostic_event.urn or ""
         message = _plain(event.diagnostic_event.message)
-        outcome.errors.append(f"{where.rsplit('::', 1)[-1]}: {message}" if where else message)
+        told = outcome.errors if event.diagnostic_event.severity == "error" else outcome.warnings
+        told.append(f"{where.rsplit('::', 1)[-1]}: {message}" if where else message)
 
 
 def _plain(text: str) -> str:

@@ -56,6 +56,15 @@ def test_kubectl_sees_the_machines(environment: Environment) -> None:
     assert pools == {"control", "gpu-h100", "gpu-b200", "gpu-mi300x", "npu-910b3", "sandbox"}
 
 
+def test_status_names_what_is_stood_in_for(environment: Environment) -> None:
+    done = environment.bastide("status", "twin", "--json")
+    with environment.cluster() as cluster:
+        live = cluster.items("/apis/apiextensions.k8s.io/v1/customresourcedefinitions")
+    assert len(live) >= 20
+    assert "envoy-gateway 1.9.1" in done.json["cluster"]["stand_ins"]
+    assert "envoy-gateway 1.9.1" in environment.bastide("status", "twin").text
+
+
 def test_status_sees_drift_and_a_refresh_mends_it(environment: Environment) -> None:
     assert environment.bastide("status", "twin", "--json").code == 0
     quota = ("-n", "acme-sandboxes", "resourcequota")
