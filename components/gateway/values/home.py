@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from components import naming
+from components.gateway.values.restricted import BURST
 from components.kubernetes import Manifest
 from components.manifests import allow_dns, default_deny, limits, namespace, quota
 from components.model import Gateway
@@ -23,7 +24,7 @@ GUARD_MEMORY: Final = 2048
 """What one container asks for and may take: milli-cores and MiB. The guard holds a language model."""
 
 _MODEST = {"cpu": "100m", "memory": "128Mi"}
-_LARGEST = {"cpu": "4", "memory": "4Gi"}
+_LARGEST = {"cpu": BURST, "memory": "4Gi"}
 
 
 def home(labels: Mapping[str, str], owner: str, backends: str) -> Manifest:

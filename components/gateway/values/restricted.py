@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 USER: Final = 65532
+BURST: Final = "4"
+"""The most processors that one container may take."""
 
 
 def container_security(*, writes: bool = False) -> dict[str, Any]:
@@ -37,10 +39,13 @@ def pod_security() -> dict[str, Any]:
 
 
 def resources(cpu: int, memory: int) -> dict[str, dict[str, str]]:
-    """`cpu` milli-cores are asked for and may be exceeded, `memory` MiB may not."""
+    """`cpu` milli-cores are asked for and may be exceeded up to `BURST`, `memory` MiB may not.
+
+    The limit of processors is written down, because the namespace's default limit would take its place.
+    """
     return {
         "requests": {"cpu": f"{cpu}m", "memory": f"{memory}Mi"},
-        "limits": {"memory": f"{memory}Mi"},
+        "limits": {"cpu": BURST, "memory": f"{memory}Mi"},
     }
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components import naming
+from components import naming, probe
 from components.cluster import MERGE_PATCH, ApiError, Cluster
 from components.drill import Answer
 from components.gateway import values
@@ -188,7 +188,7 @@ def test_a_route_to_a_provider_that_leaves_is_found(
 
 
 @pytest.mark.parametrize(
-    ("name", "ports", "admitted"), [("ai", False, True), ("ai", True, False), ("other", False, False)]
+    ("name", "ports", "admitted"), [("ai-0", False, True), ("ai-0", True, False), ("other", False, False)]
 )
 def test_the_gateway_is_the_only_way_in(
     cluster: Cluster, gateway: Gateway, name: str, ports: bool, admitted: bool
@@ -217,6 +217,27 @@ def test_the_gateway_is_the_only_way_in(
             assert time.monotonic() < deadline
             time.sleep(0.2)
         assert ("no-exposed-services" in refused(cluster, service)) is not admitted
+
+
+def test_the_guard_and_the_proxies_fit_into_their_namespace(cluster: Cluster, gateway: Gateway) -> None:
+    """Pods are made: neither quota, nor bounds of containers, nor pod security are in their way."""
+    pods = f"/api/v1/namespaces/{values.NAMESPACE}/pods"
+    deadline = time.monotonic() + 30
+    while len(cluster.items(pods)) < gateway.guardrails.replicas:
+        assert time.monotonic() < deadline, cluster.items(f"/api/v1/namespaces/{values.NAMESPACE}/events")
+        time.sleep(0.2)
+    made = values.proxy.envoy_proxy(gateway, {})["spec"]["provider"]["kubernetes"]["envoyDeployment"]
+    own = made["container"]
+    [drain] = made["patch"]["value"]["spec"]["template"]["spec"]["containers"]
+    beside = values.cost.config(gateway, {})["spec"]["extProc"]["kubernetes"]
+    about = probe.pod("ai-drill", values.NAMESPACE, {})
+    [plain] = about["spec"]["containers"]
+    about["spec"]["containers"] = [
+        {**plain, "name": "envoy", **own},
+        {**plain, "name": "shutdown-manager", "resources": drain["resources"]},
+        {**plain, "name": "extproc", **beside},
+    ]
+    cluster.request("POST", pods, about, params=probe.DRY_RUN)
 
 
 def refused(cluster: Cluster, service: Manifest) -> str:
