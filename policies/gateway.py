@@ -82,13 +82,21 @@ def targets(obj: Object) -> list[Any]:
     return [*([single] if single else []), *_items(has, "targetRefs"), *_items(has, "targetSelectors")]
 
 
-def aims_at(policy: Object, gateway: Object) -> bool:
-    """Whether a policy is attached to the whole of a Gateway of its own namespace."""
+def aims_at(policy: Object, gateway: Object, listener: Any = None) -> bool:
+    """Whether a policy is attached to a Gateway of its own namespace: the whole of it, or one `listener`."""
     where, name = place(gateway)
     return bool(place(policy)[0] == where) and any(
-        one.get("kind") == "Gateway" and one.get("name") == name and not one.get("sectionName")
+        one.get("kind") == "Gateway"
+        and one.get("name") == name
+        and one.get("sectionName") in (None, listener)
         for one in targets(policy)
     )
+
+
+def of_platform(where: Any, name: Any) -> bool:
+    """Whether that is one of the Gateways that tenants share: `bastide-gateway/ai-0`."""
+    ours = not known(name) or str(name).startswith(f"{naming.GATEWAY}-")
+    return bool(where == naming.GATEWAY_NAMESPACE and ours)
 
 
 def of_keys(obj: Object) -> bool:

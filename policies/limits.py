@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,6 +16,8 @@ COST: Final = "cost"
 MEASURES: Final = (TOKENS, COST)
 """Keys under which the gateway's metadata hold what a call used."""
 EVERYONE: Final = ".*"
+_GRANTS: Final = re.compile(r"\(([a-z0-9|-]+)\)\\\.")
+"""How an expression over the clients of some grants begins: `(chat|coding)\\..*`."""
 _WINDOWS: Final = {naming.CLIENT_HEADER, naming.MONTH_HEADER}
 
 
@@ -28,6 +30,19 @@ class Limit:
     counts: str
     unit: str
     most: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """Tokens in a day: of grants, and of everyone."""
+
+    by_grant: Mapping[str, int]
+    everyone: int | None
+
+    def of(self, grant: str) -> int | None:
+        """The cap of a grant; nothing where no limit says."""
+        found = (self.by_grant.get(grant), self.everyone)
+        return min((one for one in found if one is not None), default=None)
 
 
 def rules(obj: Object) -> list[Any]:
@@ -62,10 +77,16 @@ def holds(limit: Limit, client: str) -> bool:
         return False
 
 
-def cap(obj: Object, grant: str) -> int | None:
-    """The tokens that each client of a grant may use in a day; nothing where no limit says."""
+def caps(obj: Object) -> Caps:
+    """The tokens that each client may use in a day, by grant."""
     daily = [one for one in limits(obj) if one.counts == TOKENS and one.unit == "Day"]
-    return min((one.most for one in daily if holds(one, f"{grant}.-.-.-")), default=None)
+    found: dict[str, int] = {}
+    for limit in daily:
+        if named := _GRANTS.match(limit.clients):
+            for grant in named[1].split("|"):
+                found[grant] = min(limit.most, found.get(grant, limit.most))
+    everyone = [limit.most for limit in daily if limit.clients == EVERYONE]
+    return Caps(by_grant=found, everyone=min(everyone, default=None))
 
 
 def _clients(rule: Any) -> str | None:

@@ -29,7 +29,7 @@ _PODS: Final[Variables] = (
     },
     {"name": "volumes", "expression": "variables.pod.?volumes.orValue([])"},
 )
-# The same as policies.limits.limits: enforced limits of every call of some clients.
+# The same as policies.limits: enforced limits of every call of some clients, tokens in a day by grant.
 _EXPRESSION: Final = (
     f"(h.?type.orValue('') == 'RegularExpression' && !h.?invert.orValue(false) && "
     f"h.name == '{naming.CLIENT_HEADER}')"
@@ -45,11 +45,25 @@ _LIMITS: Final[Variables] = (
         f".filter(e, size(e.headers.filter(h, {_EXPRESSION})) <= 1 && e.headers.all(h, {_EXPRESSION} || "
         f"(h.?type.orValue('') == 'Distinct' && "
         f"h.name in ['{naming.CLIENT_HEADER}', '{naming.MONTH_HEADER}'])))"
-        ".map(e, {'clients': dyn('^(' + "
+        ".map(e, {'clients': dyn("
         "e.headers.filter(h, h.?type.orValue('') == 'RegularExpression').map(h, h.value)"
-        f"[?0].orValue('{EVERYONE}') + ')$'), "
+        f"[?0].orValue('{EVERYONE}')), "
         "'counts': dyn(e.rule.?cost.?response.?metadata.?key.orValue('')), "
         "'unit': dyn(e.rule.limit.?unit.orValue('')), 'most': dyn(e.rule.limit.?requests.orValue(0))})",
+    },
+    {
+        "name": "daily",
+        "expression": "variables.limits.filter(l, l.counts == 'total_tokens' && l.unit == 'Day')",
+    },
+    {
+        "name": "caps",
+        "expression": r"variables.daily.filter(l, l.clients.matches('^\\([a-z0-9|-]+\\)\\\\\\.'))"
+        ".map(l, l.clients.substring(1, l.clients.indexOf(')')).split('|')"
+        ".map(g, {'grant': dyn(g), 'most': dyn(l.most)})).flatten()",
+    },
+    {
+        "name": "everyone",
+        "expression": f"variables.daily.filter(l, l.clients == '{EVERYONE}').map(l, l.most)",
     },
 )
 _NOTES: Final[Variables] = (

@@ -19,6 +19,7 @@ from components import naming
 from components.cluster import ApiError, Cluster
 from components.governance.values.access import SHARD
 from components.kubernetes import type_token
+from components.model.granting import LIMITS_MAX
 from policies import admission
 from policies.charter import Charter
 from policies.exceptions import load
@@ -161,6 +162,33 @@ def test_a_full_shard_of_keys_is_within_the_budget_of_cel(toolchain: Toolchain) 
         judge.await_effect(own["denied"][0]["object"])
         assert judge.refusal(full) == ""
         assert "has no row" in judge.refusal(unknown)
+
+
+@pytest.mark.parametrize("rule_id", ["caps-meet-demand", "grants-approved"])
+def test_as_many_limits_as_a_policy_may_have_are_within_the_budget_of_cel(
+    toolchain: Toolchain, rule_id: str
+) -> None:
+    rule = next(rule for rule in ADMITTED if rule.id == rule_id)
+    own = cases(rule)
+    most = deepcopy(own["allowed"][0])
+    held = most["spec"]["rateLimit"]["global"]["rules"]
+    grants = [f"grant-of-department-{n}" for n in range(LIMITS_MAX)]
+    held[:] = [deepcopy(held[0]) for _ in grants]
+    for limit, grant in zip(held, grants, strict=True):
+        workload = "spiffe://twin\\.example/ns/(acme-support-agents|acme-research-agents)/sa/agent"
+        limit["clientSelectors"][0]["headers"][0]["value"] = rf"({grant})\..*|{workload}"
+    chain = [
+        (grant, person, "role", "2999-01-31") for grant in grants for person in ("a@b.example", "b@b.example")
+    ]
+    rows = [(grant, "somebody@acme.example", "2999-01-31", "internal", "6800000", "2") for grant in grants]
+    tables = {naming.GRANTS: naming.table(rows), naming.APPROVALS: naming.table(chain)}
+    most["metadata"]["annotations"] = tables
+    with court(plane_with(toolchain, "open"), rule) as judge:
+        judge.await_effect(own["denied"][0]["object"])
+        assert judge.refusal(most) == ""
+        held[-1]["limit"]["requests"] = 1_000_001
+        most["metadata"]["annotations"] = {**tables, naming.APPROVALS: naming.table(chain[:-1])}
+        assert rule.id in judge.refusal(most)
 
 
 def test_an_object_on_its_way_out_can_go(plane: Plane) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from components import naming
 from policies.gateway import over, table
-from policies.limits import cap, limits
+from policies.limits import caps, holds, limits
 from policies.unknown import UNKNOWN, known
 
 
@@ -51,5 +51,6 @@ def test_a_broken_expression_bounds_nobody() -> None:
         "cost": cost,
     }
     policy = {"spec": {"rateLimit": {"global": {"rules": [rule]}}}}
-    assert len(list(limits(policy))) == 1
-    assert cap(policy, "coding") is None
+    [limit] = limits(policy)
+    assert not holds(limit, "coding.-.-.-")
+    assert caps(policy).of("coding") is None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from components import naming
 from policies.gateway import TRAFFIC, table
-from policies.limits import cap
+from policies.limits import caps
 from policies.objects import spec
 from policies.rule import Object, Rule
 from policies.rules.gateway.grants_approved.rule import WIDTH
@@ -17,8 +17,9 @@ def check(obj: Object) -> Iterator[str]:
     rows = table(obj, naming.GRANTS, WIDTH)
     if not known(rows) or not whole(spec(obj)):
         return
+    held = caps(obj)
     for grant, _, _, _, demand, _ in rows:
-        most = cap(obj, grant)
+        most = held.of(grant)
         if most is None:
             yield f"grant {grant} has no enforced limit of tokens in a day"
         elif not demand.isdecimal() or most < int(demand):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from components import naming
-from policies.gateway import AI_BACKEND, GATEWAY, listed, place, planned
+from policies.gateway import AI_BACKEND, GATEWAY, listed, of_platform, place, planned
 from policies.objects import labels, metadata
 from policies.rule import Planned, Rule
 from policies.unknown import known
@@ -26,7 +26,7 @@ def check_stack(resources: Sequence[Planned]) -> Iterator[tuple[str, str]]:
 
 
 def _ours(gateway: Planned) -> bool:
-    return place(gateway.props) == (naming.GATEWAY_NAMESPACE, naming.GATEWAY)
+    return of_platform(*place(gateway.props))
 
 
 RULE = Rule(

@@ -17,9 +17,9 @@ from policies.gateway import (
     PROXY,
     TRAFFIC,
     aims_at,
+    of_platform,
     place,
     planned,
-    targets,
 )
 from policies.objects import metadata, spec
 from policies.rule import Object, Planned, Rule
@@ -30,32 +30,23 @@ GUARD, BUFFER = "envoy.filters.http.ext_proc", "envoy.filters.http.buffer"
 
 def check_stack(resources: Sequence[Planned]) -> Iterator[tuple[str, str]]:
     for gateway in planned(resources, GATEWAY):
-        if place(gateway.props) == (naming.GATEWAY_NAMESPACE, naming.GATEWAY):
+        if of_platform(*place(gateway.props)):
             for message in _unguarded(gateway.props, resources):
                 yield gateway.urn, message
 
 
 def _unguarded(gateway: Object, resources: Sequence[Planned]) -> Iterator[str]:
-    if not _guarded(gateway, resources):
-        yield "no EnvoyExtensionPolicy sends its prompts to the guard"
+    guards = [one.props for one in planned(resources, EXTENSION) if spec(one.props).get("extProc")]
+    for listener in spec(gateway).get("listeners") or ():
+        name = listener.get("name")
+        if name != naming.TOOLS_LISTENER and not any(aims_at(one, gateway, name) for one in guards):
+            yield f"listener {name}: no EnvoyExtensionPolicy sends its prompts to the guard"
     if not any(spec(one).get("requestBuffer") for one in _on(gateway, resources, TRAFFIC)):
         yield "no BackendTrafficPolicy buffers its requests: the guard would not be the first to see them"
     if not any(map(_distrusts, _on(gateway, resources, CLIENT_TRAFFIC))):
         yield f"no ClientTrafficPolicy removes {naming.CLIENT_HEADER} as callers send it"
     if not any(map(_guard_first, _proxies(gateway, resources))):
         yield "its EnvoyProxy has no filterOrder that puts ext_proc before buffer"
-
-
-def _guarded(gateway: Object, resources: Sequence[Planned]) -> bool:
-    """Whether the guard is on the whole Gateway, or on each of its listeners but that of tools."""
-    policies = [one.props for one in planned(resources, EXTENSION) if spec(one.props).get("extProc")]
-    if any(aims_at(one, gateway) for one in policies):
-        return True
-    own = [one for one in policies if place(one)[0] == place(gateway)[0]]
-    aims = [one for policy in own for one in targets(policy) if one.get("name") == place(gateway)[1]]
-    sections = [one.get("sectionName") for one in aims if one.get("kind") == "Gateway"]
-    names = [one.get("name") for one in spec(gateway).get("listeners") or ()]
-    return bool(sections) and all(name in [*sections, naming.TOOLS_LISTENER] for name in names)
 
 
 def _on(gateway: Object, resources: Sequence[Planned], kinds: Iterable[str]) -> Iterator[Object]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from components import naming
 from policies.gateway import TRAFFIC, over, table
-from policies.limits import cap
+from policies.limits import caps
 from policies.objects import notes, spec
 from policies.rule import Object, Rule
 from policies.unknown import known, whole
@@ -24,12 +24,15 @@ def check(obj: Object) -> Iterator[str]:
         return
     if text and len(rows) != len(text.split("\n")):
         yield f"{naming.GRANTS}: a row must be grant, owner, expiry, data class, demand, approvals needed"
+    if len({row[0] for row in rows}) != len(rows):
+        yield f"{naming.GRANTS}: two rows are about one grant"
+    held = caps(obj)
     for grant, owner, expires, _, _, needed in rows:
         if "@" not in owner.strip("@"):
             yield f"grant {grant}: owner {owner} is no address"
         if wrong := over(expires):
             yield f"grant {grant}: {wrong}"
-        least = max(int(needed) if needed.isdecimal() else CHAIN_ABOVE, _least(cap(obj, grant)))
+        least = max(int(needed) if needed.isdecimal() else CHAIN_ABOVE, _least(held.of(grant)))
         approved = len(_persons(grant, owner, approvals))
         if approved < least:
             yield f"grant {grant}: approved by {approved} different persons besides its owner, not by {least}"

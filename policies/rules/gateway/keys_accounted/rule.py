@@ -20,6 +20,8 @@ def check(obj: Object) -> Iterator[str]:
     if list(has.get("dataFrom") or ()) or (has.get("target") or {}).get("template"):
         yield "dataFrom and target.template bring keys that nobody answers for"
     about = {row[0]: row for row in rows}
+    if len(about) != len(rows):
+        yield f"{naming.KEYS}: two rows are about one key"
     for item in has.get("data") or ():
         if known(client := item.get("secretKey")):
             yield from _wrong(client, about.get(client))

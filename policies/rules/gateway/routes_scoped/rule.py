@@ -1,4 +1,4 @@
-"""A tenant's routes answer at the tenant's own host and at the guarded Gateway; a model is for known clients.
+"""A tenant's routes answer at the tenant's own host behind the guard; a model is for known clients.
 
 At admission, a route must also carry the tenant of its namespace.
 """
@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from components import naming
-from policies.gateway import AI_ROUTE, ROUTE, TOOL_ROUTE
+from policies.gateway import AI_ROUTE, ROUTE, TOOL_ROUTE, of_platform
 from policies.objects import labels, spec
 from policies.rule import Object, Rule
 from policies.unknown import known, whole
 
+_GUARDED = (naming.KEYS_LISTENER, naming.ID_LISTENER)
+"""Listeners behind which prompts pass the guard."""
 _NEEDED = (naming.MODEL_HEADER, naming.CLIENT_HEADER)
 
 
@@ -41,16 +43,16 @@ def _own(obj: Object, tenant: str) -> bool:
 
 def _parents(obj: Object) -> Iterator[str]:
     for parent in spec(obj).get("parentRefs") or ():
-        if not _guarded(parent):
-            yield f"parent {parent.get('name')} is no listener of the Gateway {naming.GATEWAY}"
+        if not _listens(parent, obj["kind"]):
+            yield f"parent {parent.get('name')} is no listener of the platform for such a route"
 
 
-def _guarded(parent: Any) -> bool:
+def _listens(parent: Any, kind: str) -> bool:
+    listener = parent.get("sectionName")
     return bool(
         parent.get("kind") in (None, "Gateway")
-        and parent.get("name") == naming.GATEWAY
-        and parent.get("namespace") == naming.GATEWAY_NAMESPACE
-        and parent.get("sectionName")
+        and of_platform(parent.get("namespace"), parent.get("name"))
+        and (listener in _GUARDED if kind == "AIGatewayRoute" else listener)
     )
 
 
@@ -74,7 +76,7 @@ RULE = Rule(
         "MLPS-2.0:8.1.4.2",
         "OWASP-Agentic:T3",
     ),
-    remediation="Attach it to a listener of bastide-gateway/ai at its tenant's host; match model and client.",
+    remediation="Attach it to keys or id of a Gateway ai-* at its tenant's host; match model and client.",
     kinds=(*AI_ROUTE, *TOOL_ROUTE, *ROUTE),
     covers=("P1", "G1", "T2"),
     check=check,
