@@ -17,8 +17,8 @@ from components.cluster import ApiError, Cluster, UnreachableError
 from components.commons.drills import drills as commons_drills
 from components.drill import Answer, Drill, Record
 from components.gateway.drills import drills as gateway_drills
-from components.governance.args import GovernanceOutputs
 from components.governance.drills import drills as governance_drills
+from components.model import GovernanceOutputs
 from components.model.outputs import FoundationOutputs, Outputs, PlatformOutputs, TenantOutputs
 from components.nodes.drills import drills as nodes_drills
 from components.tenancy.drills import drills as tenancy_drills

@@ -121,6 +121,11 @@ def pseudonym(tenant: str, name: str) -> str:
     return hashlib.sha256(f"{tenant}/{name}".encode()).hexdigest()[:10]
 
 
+def gateway(shard: int) -> str:
+    """The name of one of the Gateways that share the tenants: `ai-0`."""
+    return f"{GATEWAY}-{shard}"
+
+
 def gateway_host(tenant: str, listener: str, domain: str) -> str:
     """The host name of a tenant at a listener of the gateway, e.g. `acme.keys.ai.example`."""
     return f"{tenant}.{listener}.{domain}"

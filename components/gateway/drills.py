@@ -63,7 +63,7 @@ def _secrets(outputs: GatewayOutputs, tenant: TenantOutputs) -> Drill:
                 ("DELETE", _inside(_ENVOY, outputs, plural, naming.GATEWAY))
                 for plural in ("backendtrafficpolicies", "clienttrafficpolicies", "envoyextensionpolicies")
             ),
-            ("DELETE", _inside(_API, outputs, "gateways", naming.GATEWAY)),
+            ("DELETE", _inside(_API, outputs, "gateways", naming.gateway(0))),
         ]
         said = ""
         for method, path in attempts:
@@ -85,9 +85,10 @@ def _secrets(outputs: GatewayOutputs, tenant: TenantOutputs) -> Drill:
 
 def _foreign_routes(outputs: GatewayOutputs, tenants: Sequence[TenantOutputs], environment: str) -> Drill:
     def ask(cluster: Cluster) -> Answer:
-        live = cluster.get(_inside(_API, outputs, "gateways", naming.GATEWAY))
+        live = cluster.items(_inside(_API, outputs, "gateways"))
+        listeners = [listener for each in live for listener in each["spec"]["listeners"]]
         wanted = {"matchLabels": {naming.PURPOSE: naming.GATEWAY_PURPOSE}}
-        for listener in live["spec"]["listeners"]:
+        for listener in listeners:
             allowed = listener["allowedRoutes"]["namespaces"]
             if (allowed["from"], allowed.get("selector")) != ("Selector", wanted):
                 return Answer(text=f"listener {listener['name']} admits {allowed}", passed=False)
@@ -102,14 +103,14 @@ def _foreign_routes(outputs: GatewayOutputs, tenants: Sequence[TenantOutputs], e
             if probe.refusal(cluster, "PATCH", path, change, **options, **kind) is None:
                 return Answer(text=f"an admin of {tenant.tenant} may label {namespace}", passed=False)
             tried += 1
-        text = f"{len(live['spec']['listeners'])} listeners; {tried} namespaces are kept out"
-        return Answer(text=text, passed=tried > 0)
+        text = f"{len(listeners)} listeners; {tried} namespaces are kept out"
+        return Answer(text=text, passed=bool(listeners) and tried > 0)
 
     return _drill(
         "foreign-routes",
         environment,
         ask,
-        asked="the Gateway and all tenants' namespaces are read; their admins relabel them",
+        asked="the Gateways and all tenants' namespaces are read; their admins relabel them",
         expected="listeners admit labelled namespaces only, none of these is, and labelling is forbidden",
     )
 
@@ -147,13 +148,15 @@ def _audit(outputs: GatewayOutputs, environment: str) -> Drill:
 
 def _guard(outputs: GatewayOutputs, environment: str) -> Drill:
     def ask(cluster: Cluster) -> Answer:
+        live = cluster.items(_inside(_API, outputs, "gateways"))
+        wanted = {(each["metadata"]["name"], name) for each in live for name in traffic.GUARDED}
         policy = cluster.get(_inside(_ENVOY, outputs, "envoyextensionpolicies", naming.GATEWAY))["spec"]
         targets = {(target["name"], target["sectionName"]) for target in policy["targetRefs"]}
         processors = policy["extProc"]
         order = cluster.get(_inside(_ENVOY, outputs, "envoyproxies", proxy.CLASS))["spec"]["filterOrder"]
         buffer = cluster.get(_inside(_ENVOY, outputs, "backendtrafficpolicies", naming.GATEWAY))["spec"]
         sound = {
-            "before all models": targets == {(naming.GATEWAY, name) for name in traffic.GUARDED},
+            "before all models": bool(wanted) and targets == wanted,
             "fails closed": bool(processors) and not any(each.get("failOpen") for each in processors),
             "sees the body": all(
                 each["processingMode"]["request"]["body"] == "Buffered" for each in processors
@@ -168,7 +171,7 @@ def _guard(outputs: GatewayOutputs, environment: str) -> Drill:
         "guard",
         environment,
         ask,
-        asked="the live policies of the Gateway are read",
+        asked="the live policies of the Gateways are read",
         expected="every call of a model passes the guard first, whole, and none when it does not answer",
     )
 

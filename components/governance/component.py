@@ -4,16 +4,76 @@ from __future__ import annotations
 
 import pulumi
 
-from components.block import Block
+from components.block import Block, Cover
 from components.governance import values
 from components.governance.args import GovernanceArgs, GovernanceOutputs
+
+_VALUES = "tests/components/governance"
 
 
 class Governance(Block):
     """Keys, limits and rules first, routes last: no route is ever open before what guards it is there."""
 
     block = "governance"
-    covers = ()
+    covers = (
+        Cover(
+            id="G2",
+            evidence=(
+                f"{_VALUES}/test_limits.py::test_budgets_of_all_levels_hold_for_a_key",
+                "drill:governance.out-of-reach",
+            ),
+        ),
+        Cover(
+            id="G3",
+            evidence=(
+                f"{_VALUES}/test_access.py::test_every_key_says_who_answers_for_it_and_until_when",
+                f"{_VALUES}/test_access.py::test_workloads_are_known_one_by_one",
+                f"{_VALUES}/test_routes.py::test_high_risk_needs_a_second_factor_and_no_key_has_one",
+                "drill:governance.guarded-routes",
+            ),
+            partial="Keys, workloads, second factor by claim; no trust of devices.",
+        ),
+        Cover(
+            id="G4",
+            evidence=(
+                f"{_VALUES}/test_limits.py::test_every_client_has_the_tier_of_its_grant",
+                "drill:governance.nothing-leaves",
+            ),
+        ),
+        Cover(
+            id="G5",
+            evidence=(
+                f"{_VALUES}/test_limits.py::test_steps_are_told_and_do_not_refuse",
+                f"{_VALUES}/test_limits.py::test_a_transfer_holds_for_its_month",
+            ),
+            partial="A counter's year turns over once in each December: see decision 0010.",
+        ),
+        Cover(
+            id="G9",
+            evidence=(f"{_VALUES}/test_limits.py::test_a_task_has_caps_where_the_grant_says_so",),
+            partial="A task is what its caller says it is: an agent that changes the task's id begins anew.",
+        ),
+        Cover(
+            id="G10",
+            evidence=(f"{_VALUES}/test_routes.py::test_fallback_follows_the_chain_by_priority",),
+            partial="Routing by cost and task; no semantic cache.",
+        ),
+        Cover(
+            id="G11",
+            evidence=(f"{_VALUES}/test_access.py::test_tools_are_named_one_by_one_and_by_grant",),
+            partial="MCP with tools by grant; no A2A, no HTTP to MCP.",
+        ),
+        Cover(
+            id="A4",
+            evidence=("tests/policies/test_rules.py::test_cases",),
+            partial="Approvals of grants by several persons; no gates in running agents, no break-glass.",
+        ),
+        Cover(
+            id="T1",
+            evidence=(f"{_VALUES}/test_component.py::test_no_route_is_open_before_what_guards_it",),
+            partial="A tenant's keys, routes and budgets at the gateway.",
+        ),
+    )
     outputs: GovernanceOutputs
 
     def __init__(self, name: str, args: GovernanceArgs, opts: pulumi.ResourceOptions | None = None) -> None:

@@ -8,8 +8,7 @@ from typing import Any
 from components import naming, probe
 from components.cluster import Cluster
 from components.drill import Answer, Drill
-from components.governance.args import GovernanceOutputs
-from components.model import Gateway, TenantGateway, TenantOutputs
+from components.model import Gateway, GovernanceOutputs, TenantGateway, TenantOutputs
 
 _COVERS = {
     "out-of-reach": ("T2", "G2", "X9"),

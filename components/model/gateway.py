@@ -33,6 +33,7 @@ Percent: TypeAlias = Annotated[int, Field(strict=True, ge=0, le=100)]
 Rank: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=5)]
 Seconds: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=3600)]
 Hours: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=23)]
+Shards: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=64)]
 Status: TypeAlias = Annotated[int, Field(strict=True, ge=400, le=599)]
 State: TypeAlias = Literal["proposed", "admitted", "degraded", "exiting", "gone"]
 Capability: TypeAlias = Literal["chat", "tools", "vision", "reasoning", "embeddings"]
@@ -227,7 +228,10 @@ class Gateway(Model):
     certificate_issuer: Slug | None = Field(
         default=None, description="ClusterIssuer of its certificates; without one plain HTTP, in a twin only."
     )
-    replicas: PositiveInt = Field(default=2, description="Number of proxies.")
+    shards: Shards = Field(
+        default=1, description="Number of Gateways that share the tenants, each with proxies of its own."
+    )
+    replicas: PositiveInt = Field(default=2, description="Number of proxies of each Gateway.")
     secret_store: Slug = Field(description="ClusterSecretStore of External Secrets that holds all keys.")
     rotation_hours: Hours = Field(default=12, description="Hours after which a virtual key is replaced.")
     identity: Identity = Field(description="Who vouches for callers without a key.")

@@ -11,7 +11,7 @@ from components.model.base import Model
 from components.model.gateway_types import Amount, Date, ModelId, Month, TierId, ToolName
 from components.model.masking import MaskName, Regex
 from components.model.quantity import broken
-from components.model.types import EmailAddress, Part, PositiveInt, Slug, Text
+from components.model.types import Count, EmailAddress, Part, PositiveInt, Slug, Text
 
 ApproverRole: TypeAlias = Literal["line-manager", "budget-owner", "data-owner", "security-officer"]
 
@@ -135,6 +135,7 @@ class CutOff(Model):
 class TenantGateway(Model):
     """What a tenant may use of the AI gateway."""
 
+    shard: Count = Field(default=0, description="Number, from 0, of the Gateway that serves the tenant.")
     monthly: Amount = Field(description="Budget of the whole tenant in a calendar month.")
     departments: tuple[DepartmentBudget, ...] = Field(default=(), description="Budgets of departments.")
     users: tuple[UserBudget, ...] = Field(default=(), description="Budgets of users.")

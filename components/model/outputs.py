@@ -112,3 +112,12 @@ class TenantOutputs(Outputs):
         description="Service account as `namespace/name`, by the keys of `namespaces`."
     )
     groups: Mapping[str, tuple[str, ...]] = Field(description="Groups by role.")
+
+
+class GovernanceOutputs(Outputs):
+    """What a tenant has at the gateway."""
+
+    namespace: str = Field(description="Namespace of its routes, keys and limits.")
+    hosts: Mapping[str, str] = Field(description="Host name by listener.")
+    models: tuple[str, ...] = Field(description="Models that it may ask for.")
+    providers: tuple[str, ...] = Field(description="Providers that may answer it.")

@@ -15,6 +15,7 @@ from components.model import (
     providers,
     references,
     routing,
+    sharding,
 )
 from components.model.draft import Draft
 from components.model.errors import ConfigProblem
@@ -29,4 +30,5 @@ RULES: Final[tuple[Callable[[Draft], Iterator[ConfigProblem]], ...]] = (
     *granting.RULES,
     *approvals.RULES,
     *callers.RULES,
+    *sharding.RULES,
 )

@@ -22,6 +22,7 @@ from components.model import (
     PoolOutputs,
     Select,
     matches,
+    sharding,
 )
 from components.model.errors import ConfigError, ConfigProblem
 from components.model.loading import check_environment, list_environments, load_environment
@@ -190,3 +191,15 @@ def test_what_has_run_out_stops_its_own_stack_only() -> None:
         load_environment(GOOD, ENVIRONMENT, today=LATER, dates=["acme"])
     for dates in ((), ("platform",), ("globex",)):
         assert load_environment(GOOD, ENVIRONMENT, today=LATER, dates=dates).tenants
+
+
+def test_a_gateway_takes_so_many_places_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = load_environment(GOOD, ENVIRONMENT)
+    assert model.platform.gateway
+    count = sharding.places(model.platform.gateway, model.gateways["acme"])
+    assert count > 2
+    monkeypatch.setattr(sharding, "PLACES_MAX", count)
+    assert check_environment(GOOD, ENVIRONMENT) == []
+    monkeypatch.setattr(sharding, "PLACES_MAX", count - 1)
+    [problem] = check_environment(GOOD, ENVIRONMENT)
+    assert f"name {count} places" in problem.rule

@@ -52,7 +52,7 @@ def test_tenant_page(deployed: dict[str, Any], name: str) -> None:
     recording = run(f"twin.{name}", deployed)
     outputs = TenantOutputs.parse(recording.exports["tenant"], f"twin.{name}")
     made = {found.inputs["metadata"]["name"] for found in recording.kind("Namespace")}
-    assert made == set(outputs.namespaces.values())
+    assert made == {*outputs.namespaces.values(), recording.exports["gateway"]["namespace"]}
     assert all(found.startswith(f"{name}-") for found in made)
 
 

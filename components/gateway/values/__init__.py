@@ -55,8 +55,8 @@ def rules_of_entry(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest
 def entrance(
     gateway: Gateway, labels: Mapping[str, str], kind: str, may_leave: Iterable[str]
 ) -> list[Manifest]:
-    """The Gateway itself: it comes last."""
-    return [proxy.gateway_object(gateway, labels, kind, may_leave)]
+    """The Gateways themselves: they come last."""
+    return proxy.gateways(gateway, labels, kind, may_leave)
 
 
 def watch(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:

@@ -41,9 +41,10 @@ def home(labels: Mapping[str, str], owner: str, backends: str) -> Manifest:
 def guards(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
     """What bounds and closes the namespace: room for all proxies and guards, and as many again in a rollout.
 
-    The way in is one load balancer, that of the proxies; without a certificate there is none.
+    The way in is one load balancer for each Gateway; without a certificate there is none.
     """
-    proxies, own_guards = 2 * gateway.replicas, 2 * gateway.guardrails.replicas
+    proxies = 2 * gateway.shards * gateway.replicas
+    own_guards = 2 * gateway.guardrails.replicas
     cpu = proxies * (PROXY_CPU + EXTPROC_CPU + DRAIN_CPU) + own_guards * GUARD_CPU
     memory = proxies * (PROXY_MEMORY + EXTPROC_MEMORY + DRAIN_MEMORY) + own_guards * GUARD_MEMORY
     hard = {
@@ -55,7 +56,7 @@ def guards(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
         "count/resourceclaims.resource.k8s.io": "0",
     }
     return [
-        quota(NAMESPACE, labels, hard, load_balancers=1 if gateway.certificate_issuer else 0),
+        quota(NAMESPACE, labels, hard, load_balancers=gateway.shards if gateway.certificate_issuer else 0),
         limits(NAMESPACE, labels, {**_MODEST, "cpu": _LARGEST["cpu"]}, _LARGEST, _MODEST),
         default_deny(NAMESPACE, labels),
         allow_dns(NAMESPACE, labels),

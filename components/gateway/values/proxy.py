@@ -31,7 +31,6 @@ LISTENERS: Final = {
 """Host names below the domain, by listener. Tenants share that of tools, where paths tell them apart."""
 PODS: Final = {
     "app.kubernetes.io/component": "proxy",
-    "gateway.envoyproxy.io/owning-gateway-name": naming.GATEWAY,
     "gateway.envoyproxy.io/owning-gateway-namespace": naming.GATEWAY_NAMESPACE,
 }
 """Labels that Envoy Gateway gives the proxies' pods."""
@@ -118,24 +117,31 @@ def _service(gateway: Gateway) -> dict[str, Any]:
     }
 
 
-def gateway_object(
+def gateways(
     gateway: Gateway, labels: Mapping[str, str], kind: str, may_leave: Iterable[str]
-) -> Manifest:
-    """The one Gateway; only the platform's own namespaces of tenants attach routes to it.
+) -> list[Manifest]:
+    """The Gateways that share the tenants; only the platform's own namespaces attach routes to them.
 
-    It says of which `kind` the environment is, and which data classes `may_leave` the premises.
+    They say of which `kind` the environment is, and which data classes `may_leave` the premises. The AI
+    gateway keeps all routes of a Gateway in one Secret of at most 1 MiB: hence there may be several.
     """
-    about = meta(naming.GATEWAY, {**labels, naming.ENVIRONMENT_KIND: kind}, home.NAMESPACE)
+    own = {**labels, naming.ENVIRONMENT_KIND: kind}
     notes = {CONFIG: naming.GATEWAY, naming.MAY_LEAVE: ",".join(may_leave) or "-"}
-    return {
-        "apiVersion": f"{GATEWAY_API}/v1",
-        "kind": "Gateway",
-        "metadata": {**about, "annotations": notes},
-        "spec": {
-            "gatewayClassName": CLASS,
-            "listeners": [_listener(gateway, name) for name in LISTENERS],
-        },
-    }
+    listeners = [_listener(gateway, name) for name in LISTENERS]
+    return [
+        {
+            "apiVersion": f"{GATEWAY_API}/v1",
+            "kind": "Gateway",
+            "metadata": {**meta(name, own, home.NAMESPACE), "annotations": notes},
+            "spec": {"gatewayClassName": CLASS, "listeners": listeners},
+        }
+        for name in names(gateway)
+    ]
+
+
+def names(gateway: Gateway) -> list[str]:
+    """The names of all Gateways."""
+    return [naming.gateway(shard) for shard in range(gateway.shards)]
 
 
 def _listener(gateway: Gateway, name: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ Source: https://gateway.envoyproxy.io/docs/api/extension_types/
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -31,28 +32,33 @@ STAMPED: Final = {naming.MONTH_HEADER: "%START_TIME(%Y-%m)%", naming.HOST_HEADER
 """Headers that are set at once over whatever a caller sends; removal would come after that."""
 RESERVED: Final = ("x-ai-eg-", "x-envoy-", "x-gateway-destination-")
 """Beginnings of headers that steer the gateway itself."""
+_NOTHING_LEFT: Final = {"name": "x-ratelimit-remaining", "value": {"type": "Exact", "value": "0"}}
 
 
 def policies(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
-    """The policies of the whole Gateway; those of tenants' routes add to them."""
+    """The policies of all Gateways; those of tenants' routes add to them."""
     return [
-        _policy("ClientTrafficPolicy", labels, _clients(gateway)),
-        _policy("BackendTrafficPolicy", labels, _backends(gateway)),
-        _policy("EnvoyExtensionPolicy", labels, _guard(), GUARDED),
+        _policy(gateway, "ClientTrafficPolicy", labels, _clients(gateway)),
+        _policy(gateway, "BackendTrafficPolicy", labels, _backends(gateway)),
+        _policy(gateway, "EnvoyExtensionPolicy", labels, _guard(), GUARDED),
     ]
 
 
 def _policy(
-    kind: str, labels: Mapping[str, str], spec: Mapping[str, Any], listeners: Sequence[str] = ()
+    gateway: Gateway,
+    kind: str,
+    labels: Mapping[str, str],
+    spec: Mapping[str, Any],
+    listeners: Sequence[str] = (),
 ) -> Manifest:
-    """A policy of the whole Gateway, or of some of its listeners."""
-    whole = {"group": proxy.GATEWAY_API, "kind": "Gateway", "name": naming.GATEWAY}
-    targets = [{**whole, "sectionName": name} for name in listeners] or [whole]
+    """A policy of the whole Gateways, or of some of their listeners."""
+    whole = [{"group": proxy.GATEWAY_API, "kind": "Gateway", "name": name} for name in proxy.names(gateway)]
+    parts = [{**each, "sectionName": listener} for each in whole for listener in listeners]
     return {
         "apiVersion": proxy.API,
         "kind": kind,
         "metadata": meta(naming.GATEWAY, labels, home.NAMESPACE),
-        "spec": {"targetRefs": targets, **spec},
+        "spec": {"targetRefs": parts or whole, **spec},
     }
 
 
@@ -132,6 +138,31 @@ def _backends(gateway: Gateway) -> dict[str, Any]:
         },
         "timeout": {"tcp": {"connectTimeout": "5s"}},
         "tcpKeepalive": {},
+        "responseOverride": [
+            _used_up("tokens", "Tokens or calls of the tier or the task are used up.", [_NOTHING_LEFT]),
+            _used_up("budget", "A budget of this calendar month is used up.", []),
+        ],
+    }
+
+
+def _used_up(code: str, message: str, headers: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What a caller is told who has used up something: why, in the form of an error of OpenAI's API.
+
+    Limits of tokens and calls say in a header that nothing is left; budgets keep what is left to themselves.
+    """
+    error = {"error": {"type": "limit_reached", "code": f"{code}_used_up", "message": message}}
+    match: dict[str, Any] = {"statusCodes": [{"type": "Value", "value": 429}]}
+    if headers:
+        match["responseHeaders"] = list(headers)
+    return {
+        "match": match,
+        "source": "Local",
+        "response": {
+            "statusCode": 429,
+            "contentType": "application/json",
+            "header": {"set": [{"name": naming.DECISION_HEADER, "value": f"refuse;code={code}_used_up"}]},
+            "body": {"type": "Inline", "inline": json.dumps(error)},
+        },
     }
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from components import naming
-from components.governance.args import GovernanceOutputs
 from components.governance.values import access, alerts, guard, limits, routes, tools
 from components.governance.values.scope import Scope
 from components.kubernetes import Manifest
 from components.manifests import default_deny, namespace, quota
-from components.model import Gateway, Tenant, TenantGateway
+from components.model import Gateway, GovernanceOutputs, Tenant, TenantGateway
 
 _NOTHING = ("requests.cpu", "requests.memory", "limits.memory", "pods", "requests.storage")
 

@@ -31,7 +31,7 @@ def routes(scope: Scope) -> list[Manifest]:
         for start in range(0, len(rules), RULES_MAX):
             name = naming.join(scope.tenant, listener, str(start // RULES_MAX))
             spec = {
-                "parentRefs": [parent(listener)],
+                "parentRefs": [parent(scope, listener)],
                 "hostnames": [naming.gateway_host(scope.tenant, listener, scope.gateway.domain)],
                 "rules": rules[start : start + RULES_MAX],
             }
@@ -62,12 +62,12 @@ def _classes(scope: Scope, name: str, grants: set[str]) -> list[str]:
     return sorted({grant.data_class for grant in scope.use.grants if grant.id in naming_it})
 
 
-def parent(listener: str) -> dict[str, str]:
-    """A reference to a listener of the shared Gateway."""
+def parent(scope: Scope, listener: str) -> dict[str, str]:
+    """A reference to a listener of the Gateway that the tenant shares with others."""
     return {
         "group": GATEWAY_API,
         "kind": "Gateway",
-        "name": naming.GATEWAY,
+        "name": naming.gateway(scope.use.shard),
         "namespace": naming.GATEWAY_NAMESPACE,
         "sectionName": listener,
     }

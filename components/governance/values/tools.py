@@ -19,7 +19,7 @@ KEY: Final = "apiKey"
 
 
 def tools(scope: Scope) -> list[Manifest]:
-    """The MCP endpoint `/mcp/<tenant>` at the listener of keys, and the servers behind it.
+    """The MCP endpoint `/mcp/<tenant>` at the listener of tools, and the servers behind it.
 
     An MCPRoute reaches backends of its own namespace only, so the servers stand in the tenant's.
     Source: https://aigateway.envoyproxy.io/docs/capabilities/mcp/
@@ -52,7 +52,7 @@ def _server(scope: Scope, server: ToolServer) -> Iterator[Manifest]:
 def _route(scope: Scope, servers: list[ToolServer]) -> Manifest:
     secrets = [name for name, _ in access.shards(scope.use.keys)]
     spec = {
-        "parentRefs": [parent(naming.KEYS_LISTENER)],
+        "parentRefs": [parent(scope, naming.TOOLS_LISTENER)],
         "path": f"/mcp/{scope.tenant}",
         "backendRefs": [_reference(scope, server) for server in servers],
         "securityPolicy": {

@@ -102,7 +102,7 @@ def test_all_comes_after_the_definitions_and_the_namespace(gateway: Gateway) -> 
 def test_the_gateway_comes_last(gateway: Gateway) -> None:
     """No call passes before its policies, the guard and the settings of its proxies are there."""
     recording = recorded(gateway)
-    before = recording.named("gateway/bastide-gateway/ai").after
+    before = recording.named("gateway/bastide-gateway/ai-0").after
     policies = {
         "clienttrafficpolicy/bastide-gateway/ai",
         "backendtrafficpolicy/bastide-gateway/ai",
@@ -134,7 +134,7 @@ def test_what_guards_the_gateway_is_protected_where_asked(gateway: Gateway) -> N
         "clienttrafficpolicy/bastide-gateway/ai",
         "backendtrafficpolicy/bastide-gateway/ai",
         "envoyextensionpolicy/bastide-gateway/ai",
-        "gateway/bastide-gateway/ai",
+        "gateway/bastide-gateway/ai-0",
     }
     assert not [found for found in recorded(gateway).resources if found.protect]
 

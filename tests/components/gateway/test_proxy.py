@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ def policies(gateway: Gateway) -> dict[str, Any]:
 
 
 def listeners(gateway: Gateway) -> dict[str, Any]:
-    made = proxy.gateway_object(gateway, {}, "twin", ())
+    [made] = proxy.gateways(gateway, {}, "twin", ())
     return {each["name"]: each for each in made["spec"]["listeners"]}
 
 
@@ -77,7 +78,7 @@ def test_no_call_passes_without_the_guard(gateway: Gateway) -> None:
     assert processor["failOpen"] is False
     assert processor["processingMode"] == {"request": {"body": "Buffered"}}
     aims = {(target["name"], target["sectionName"]) for target in policy["targetRefs"]}
-    assert aims == {("ai", name) for name in listeners(gateway) if name != naming.TOOLS_LISTENER}
+    assert aims == {("ai-0", name) for name in listeners(gateway) if name != naming.TOOLS_LISTENER}
     services = {one["metadata"]["name"]: one["spec"] for one in made_guard(gateway, "Service")}
     [reference] = processor["backendRefs"]
     ports = {port["port"]: port["appProtocol"] for port in services[reference["name"]]["ports"]}
@@ -153,3 +154,22 @@ def test_the_session_seed_stands_in_no_manifest(gateway: Gateway, symbol: str) -
     reference = session.variable()["valueFrom"]["secretKeyRef"]
     assert reference["name"] == made["ExternalSecret"]["target"]["name"]
     assert made["ExternalSecret"]["refreshPolicy"] == "CreatedOnce", "a new seed would end all sessions"
+
+
+def test_every_shard_has_the_same_doors_and_the_same_rules(gateway: Gateway) -> None:
+    many = gateway.model_copy(update={"shards": 3})
+    made = proxy.gateways(many, {}, "twin", ())
+    assert [each["metadata"]["name"] for each in made] == ["ai-0", "ai-1", "ai-2"]
+    assert made[0]["spec"] == made[2]["spec"]
+    for policy in traffic.policies(many, {}):
+        assert {target["name"] for target in policy["spec"]["targetRefs"]} == {"ai-0", "ai-1", "ai-2"}
+
+
+def test_a_refusal_says_what_is_used_up(gateway: Gateway) -> None:
+    [policy] = [p for p in traffic.policies(gateway, {}) if p["kind"] == "BackendTrafficPolicy"]
+    tokens, budget = policy["spec"]["responseOverride"]
+    assert tokens["match"]["responseHeaders"][0]["name"] == "x-ratelimit-remaining"
+    assert "responseHeaders" not in budget["match"]
+    told = [json.loads(each["response"]["body"]["inline"])["error"] for each in (tokens, budget)]
+    assert [each["code"] for each in told] == ["tokens_used_up", "budget_used_up"]
+    assert {each["source"] for each in (tokens, budget)} == {"Local"}

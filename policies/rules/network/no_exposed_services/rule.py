@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from components import naming
 from policies.objects import metadata, spec
 from policies.rule import Object, Rule
+from policies.unknown import known
 
 
 def check(obj: Object) -> Iterator[str]:
@@ -22,7 +23,7 @@ def _is_the_way_in(obj: Object) -> bool:
     has, about = spec(obj), metadata(obj)
     return bool(
         about.get("namespace") == naming.GATEWAY_NAMESPACE
-        and about.get("name") == naming.GATEWAY
+        and (not known(about.get("name")) or str(about.get("name")).startswith(f"{naming.GATEWAY}-"))
         and has.get("type") == "LoadBalancer"
         and has.get("allocateLoadBalancerNodePorts") == False  # noqa: E712  an unknown value equals anything
     )
