@@ -25,7 +25,6 @@ ATTRIBUTES: Final[Mapping[str, str]] = {
     naming.TASK_KIND_HEADER: "task_kind",
     naming.FINGERPRINT_HEADER: "fingerprint",
     naming.DECISION_HEADER: "decision",
-    naming.MODEL_HEADER: "model",
 }
 """Headers that the AI gateway notes in the call's metadata before a provider is asked, by field.
 
@@ -56,6 +55,7 @@ FIELDS: Final[Mapping[str, str]] = {
     "path": "%PATH(NQ:ORIG_OR_PATH)%",
     "route": "%ROUTE_NAME%",
     **{field: _noted(header, field) for header, field in ATTRIBUTES.items()},
+    "model": f"%REQ({naming.MODEL_HEADER})%",
     "backend": _used("ai_service_backend_name"),
     "backend_model": _used("model_name_override"),
     "response_model": _used("response_model"),

@@ -52,7 +52,7 @@ def envoy_gateway() -> dict[str, Any]:
         },
         "rateLimit": {
             "backend": {"type": "Redis", "redis": {"url": COUNTERS}},
-            "timeout": "50ms",
+            "timeout": "1s",
             "failClosed": True,
         },
     }
