@@ -96,7 +96,7 @@ def test_tenant_goes_and_comes_alone(environment: Environment) -> None:
         done = environment.bastide("up", "twin", "--tenant", "globex", "--json")
         assert done.code == 0, done.text
         assert [stack["stack"] for stack in done.json["stacks"]] == ["twin.globex"]
-        assert len(cluster.items("/api/v1/namespaces", params=selector)) == 3
+        assert len(cluster.items("/api/v1/namespaces", params=selector)) == 4
         assert cluster.get("/api/v1/namespaces/acme-sandboxes")["metadata"]["uid"] == kept
 
 
