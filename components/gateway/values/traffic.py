@@ -20,7 +20,12 @@ BODY: Final = "32Mi"
 GUARD_TIMEOUT: Final = "5s"
 GUARDED: Final = (naming.KEYS_LISTENER, naming.ID_LISTENER)
 """Listeners behind which models are. Tool calls are no prompts: which may be called is authorized by name."""
+SOURCE: Final = "x-bastide-source"
+"""A header that no call has, for it is removed at once: told to read a caller's address from it, a proxy
+takes that of the connection, and tells no provider. Its own header with it nobody could remove.
+"""
 FORGED: Final = (
+    SOURCE,
     naming.CLIENT_HEADER,
     naming.TENANT_HEADER,
     naming.ASSURANCE_HEADER,
@@ -81,6 +86,7 @@ def _clients(gateway: Gateway) -> dict[str, Any]:
     }
     spec: dict[str, Any] = {
         "headers": headers,
+        "clientIPDetection": {"customHeader": {"name": SOURCE}},
         "path": {"escapedSlashesAction": "RejectRequest"},
         "connection": {"bufferLimit": BODY, "connectionLimit": {"value": 20000}},
         "http2": {"maxConcurrentStreams": 128},

@@ -44,17 +44,16 @@ STATUS: Final[dict[Code, int]] = {
     Code.INPUT_TOO_LARGE: 400,
     Code.CONTEXT_EXCEEDED: 400,
     Code.TASK_REQUIRED: 400,
-    Code.TASK_OVER_TIME: 429,
-    Code.TASK_OVER_TOOL_CALLS: 429,
+    Code.TASK_OVER_TIME: 403,
+    Code.TASK_OVER_TOOL_CALLS: 403,
     Code.UNAVAILABLE: 503,
 }
-"""HTTP status by code."""
+"""HTTP status by code. 429 is not among them: the gateway answers that itself, with what is used up."""
 
-_OPENAI: Final = {429: "rate_limit_error", 503: "server_error"}
+_OPENAI: Final = {503: "server_error"}
 _ANTHROPIC: Final = {
     403: "permission_error",
     404: "not_found_error",
-    429: "rate_limit_error",
     503: "overloaded_error",
 }
 
