@@ -1,0 +1,98 @@
+"""One real gateway for all tests of this folder, fed with what the blocks register."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from components.kubernetes import Manifest
+from tests.gateway.house import House
+from tests.support import definitions
+from tests.support.gateway import site
+from tests.support.gateway.cages import hindrance
+from tests.support.gateway.live import LiveGateway
+from tests.support.gateway.wire import until
+from tests.support.plane import NAME, Plane, shared_plane
+from twin.settings import TwinSettings
+from twin.toolchain.model import Toolchain
+from twin.toolchain.resolve import find_tools
+from twin.toolchain.tools import GATEWAY_TOOLS
+
+_FILES = (
+    "cilium",
+    "envoy-ai-gateway",
+    "envoy-gateway",
+    "external-secrets",
+    "gateway-api",
+    "gateway-api-inference-extension",
+    "prometheus-operator",
+)
+_GROUPS = ("envoyproxy.io", "gateway.networking.k8s.io", "inference.networking.k8s.io")
+_KINDS = ("ExternalSecret", "Password", "PushSecret", "PodMonitor", "PrometheusRule", "CiliumNetworkPolicy")
+"""What else the blocks register; the controllers of these do not run here."""
+
+
+@pytest.fixture(scope="session")
+def programs() -> dict[str, Path]:
+    """The gateway's programs. Skips where they, or the namespaces to run them in, cannot be had."""
+    found = find_tools(TwinSettings.of(NAME), tools=GATEWAY_TOOLS)
+    if missing := [tool.name for tool in GATEWAY_TOOLS if tool.name not in found]:
+        pytest.skip(f"no {', '.join(missing)} on this machine: `python -m tests` gets them")
+    if reason := hindrance():
+        pytest.skip(f"no namespaces for the gateway's programs on this machine: {reason}")
+    return {name: tool.path for name, tool in found.items()}
+
+
+@pytest.fixture(scope="session")
+def published() -> dict[str, Manifest]:
+    """The upstream's definitions that the controllers and our objects need. Skips where they are absent."""
+    folder = definitions.UPSTREAM / "crds"
+    if not folder.is_dir():
+        pytest.skip(f"the upstream's definitions are not at {folder}")
+    texts = [(folder / f"{name}.yaml").read_text(encoding="utf-8") for name in _FILES]
+    return {
+        one["metadata"]["name"]: one
+        for text in texts
+        for one in yaml.load_all(text, yaml.CSafeLoader)
+        if one and (one["spec"]["group"].endswith(_GROUPS) or one["spec"]["names"]["kind"] in _KINDS)
+    }
+
+
+@pytest.fixture(scope="session")
+def house(
+    programs: dict[str, Path],
+    published: dict[str, Manifest],
+    toolchain: Toolchain,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[House]:
+    """A gateway that serves the tenants of `site`."""
+    folder = tmp_path_factory.mktemp("gateway")
+
+    def prepare(plane: Plane) -> None:
+        with plane.cluster() as cluster:
+            definitions.install(cluster, published)
+
+    plane = shared_plane(toolchain, f"gateway-{uuid.uuid4().hex[:6]}", prepare)
+    model = site.model(folder)
+    live = LiveGateway(plane, programs, site.gateway_of(model), folder)
+    try:
+        live.start()
+        live.deploy(site.platform(model))
+        for tenant in site.TENANTS:
+            live.deploy(site.tenant(model, tenant))
+        live.run_pods()
+        made = House(model, live)
+        until(made.open, "a gateway that answers each tenant", 60)
+        yield made
+    finally:
+        live.close()
+
+
+@pytest.fixture(autouse=True)
+def fresh(house: House) -> None:
+    """Every test begins with providers that are well and limits that have counted nothing."""
+    house.live.forget()
