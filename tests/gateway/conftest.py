@@ -63,7 +63,7 @@ def published() -> dict[str, Manifest]:
 
 
 @pytest.fixture(scope="session")
-def house(
+def raised(
     programs: dict[str, Path],
     published: dict[str, Manifest],
     toolchain: Toolchain,
@@ -92,7 +92,8 @@ def house(
         live.close()
 
 
-@pytest.fixture(autouse=True)
-def fresh(house: House) -> None:
-    """Every test begins with providers that are well and limits that have counted nothing."""
-    house.live.forget()
+@pytest.fixture
+def house(raised: House) -> House:
+    """The gateway, with providers that are well and limits that have counted nothing."""
+    raised.live.forget()
+    return raised

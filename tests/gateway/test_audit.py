@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 
+import pytest
+
 from cli.usage.records import parse
 from components.cluster import MERGE_PATCH
 from tests.gateway.house import House
 from tests.support.gateway import site
 from tests.support.gateway.wire import until
+
+pytestmark = pytest.mark.plane
 
 CALLS = 3000
 

@@ -12,6 +12,8 @@ from tests.gateway.house import CHAT, House
 from tests.support.gateway.live import secret_value
 from tests.support.gateway.wire import until
 
+pytestmark = pytest.mark.plane
+
 
 def test_a_key_is_taken_from_either_header(house: House) -> None:
     assert house.ask().status == 200

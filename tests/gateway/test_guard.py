@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from components import naming
 from tests.gateway.house import House, task
 from tests.support.gateway.wire import until
+
+pytestmark = pytest.mark.plane
 
 SECRETS = ("ada@corp.example", "DE89370400440532013000", "CASE-123456")
 PROMPT = f"Write to {SECRETS[0]}, account {SECRETS[1]}, about {SECRETS[2]}."

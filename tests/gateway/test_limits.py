@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from components import naming
 from tests.gateway.house import House, task
 from tests.support.gateway import site
 from tests.support.gateway.wire import until
+
+pytestmark = pytest.mark.plane
 
 
 def test_a_tier_is_cut_off_at_its_limit_for_each_client_alone(house: House) -> None:

@@ -9,6 +9,8 @@ import pytest
 
 from tests.gateway.house import MESSAGES, House, task
 
+pytestmark = pytest.mark.plane
+
 
 @pytest.mark.parametrize("name", ["chat", "gpt-4o-mini"])
 def test_a_model_answers_to_its_aliases(house: House, name: str) -> None:

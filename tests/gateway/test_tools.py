@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from components import naming
 from tests.gateway.house import House
 from tests.support.gateway.mcp import PROTOCOL
 from tests.support.gateway.wire import Answer
+
+pytestmark = pytest.mark.plane
 
 
 class Session:
