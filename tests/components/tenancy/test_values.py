@@ -112,7 +112,7 @@ def test_groups_users_and_accounts_are_bound(tenant: Tenant, entry: TenantNamesp
 
 def test_users_hold_their_role_in_their_department_only(tenant: Tenant) -> None:
     held = values.subjects(tenant, tenant.namespaces[1], "developer")
-    assert [subject["name"] for subject in held] == ["bastide:acme:developer"]
+    assert [subject["name"] for subject in held] == ["bastide:acme:developer", "bastide:acme:user:bob"]
 
 
 def test_rights_are_withdrawn_in_place(tenant: Tenant, entry: TenantNamespace) -> None:
