@@ -41,7 +41,7 @@ class AiGateway(Block):
                 f"{_LIVE}/test_guard.py::test_nothing_passes_without_the_guard",
                 "drill:gateway.guard",
             ),
-            partial="Names of persons need a language model; tools' arguments and pictures are not looked at.",
+            partial="Names of persons need a language model; arguments of tools, and pictures, pass unseen.",
         ),
         Cover(
             id="G8",

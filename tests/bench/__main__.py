@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import benches, gateway, usage
+from tests.bench import benches, gateway, latency, usage
 from tests.bench.measure import RUNS, Figure, timed
 from tests.support.command import BASTIDE, ROOT
 
@@ -32,15 +32,20 @@ def raised(folder: Path) -> Iterator[Mapping[str, str]]:
         timed([BASTIDE, "twin", "twin", "reset"], variables)
 
 
+def take(chosen: list[str], place: benches.Place) -> Iterator[Figure]:
+    """The figures chosen by name, all where none is named."""
+    every: list[Callable[[benches.Place], Figure]] = [*benches.ALL, *gateway.ALL, *usage.ALL]
+    yield from (bench(place) for bench in every if not chosen or bench.__name__ in chosen)
+    if not chosen or "gateway_latency" in chosen:
+        with latency.house() as house:
+            yield from latency.figures(house)
+
+
 def main() -> None:
     chosen = sys.argv[1:]
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="bench") as name, raised(Path(name)) as variables:
-        every: list[Callable[[benches.Place], Figure]] = [*benches.ALL, *gateway.ALL, *usage.ALL]
-        for bench in every:
-            if chosen and bench.__name__ not in chosen:
-                continue
-            figure = bench(benches.Place(folder=Path(name), variables=variables))
+        for figure in take(chosen, benches.Place(folder=Path(name), variables=variables)):
             figures.append(figure)
             sys.stderr.write(f"{json.dumps(figure.as_json())}\n")
     taken = {figure.name: figure.as_json() for figure in figures}

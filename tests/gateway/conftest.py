@@ -7,33 +7,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from components.kubernetes import Manifest
-from tests.gateway.house import House
+from tests.gateway.house import House, read_published, serving
 from tests.support import definitions
-from tests.support.gateway import site
 from tests.support.gateway.cages import hindrance
-from tests.support.gateway.live import LiveGateway
-from tests.support.gateway.wire import until
 from tests.support.plane import NAME, Plane, shared_plane
 from twin.settings import TwinSettings
 from twin.toolchain.model import Toolchain
 from twin.toolchain.resolve import find_tools
 from twin.toolchain.tools import GATEWAY_TOOLS
-
-_FILES = (
-    "cilium",
-    "envoy-ai-gateway",
-    "envoy-gateway",
-    "external-secrets",
-    "gateway-api",
-    "gateway-api-inference-extension",
-    "prometheus-operator",
-)
-_GROUPS = ("envoyproxy.io", "gateway.networking.k8s.io", "inference.networking.k8s.io")
-_KINDS = ("ExternalSecret", "Password", "PushSecret", "PodMonitor", "PrometheusRule", "CiliumNetworkPolicy")
-"""What else the blocks register; the controllers of these do not run here."""
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +36,7 @@ def published() -> dict[str, Manifest]:
     folder = definitions.UPSTREAM / "crds"
     if not folder.is_dir():
         pytest.skip(f"the upstream's definitions are not at {folder}")
-    texts = [(folder / f"{name}.yaml").read_text(encoding="utf-8") for name in _FILES]
-    return {
-        one["metadata"]["name"]: one
-        for text in texts
-        for one in yaml.load_all(text, yaml.CSafeLoader)
-        if one and (one["spec"]["group"].endswith(_GROUPS) or one["spec"]["names"]["kind"] in _KINDS)
-    }
+    return read_published(folder)
 
 
 @pytest.fixture(scope="session")
@@ -77,19 +54,8 @@ def raised(
             definitions.install(cluster, published)
 
     plane = shared_plane(toolchain, f"gateway-{uuid.uuid4().hex[:6]}", prepare)
-    model = site.model(folder)
-    live = LiveGateway(plane, programs, site.gateway_of(model), folder)
-    try:
-        live.start()
-        live.deploy(site.platform(model))
-        for tenant in site.TENANTS:
-            live.deploy(site.tenant(model, tenant))
-        live.run_pods()
-        made = House(model, live)
-        until(made.open, "a gateway that answers each tenant", 60)
+    with serving(plane, programs, folder) as made:
         yield made
-    finally:
-        live.close()
 
 
 @pytest.fixture

@@ -7,20 +7,38 @@ import secrets
 import sys
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import yaml
 
 from components import naming
 from components.governance import values
 from components.governance.values import access
 from components.governance.values.scope import Scope
+from components.kubernetes import Manifest
 from components.model.loading import EnvironmentModel
 from tests.support.gateway import site
 from tests.support.gateway.live import LiveGateway, secret_value
 from tests.support.gateway.wire import Answer, until
+from tests.support.plane import Plane
 from twin.settings import ROOT
 
+_FILES = (
+    "cilium",
+    "envoy-ai-gateway",
+    "envoy-gateway",
+    "external-secrets",
+    "gateway-api",
+    "gateway-api-inference-extension",
+    "prometheus-operator",
+)
+_GROUPS = ("envoyproxy.io", "gateway.networking.k8s.io", "inference.networking.k8s.io")
+_KINDS = ("ExternalSecret", "Password", "PushSecret", "PodMonitor", "PrometheusRule", "CiliumNetworkPolicy")
+"""What else the blocks register; the controllers of these do not run here."""
 CHAT = "/v1/chat/completions"
 MESSAGES = "/anthropic/v1/messages"
 
@@ -91,16 +109,23 @@ class House:
         host = self.host("acme", naming.ID_LISTENER)
         return self.live.call(host, CHAT, body, {"authorization": f"Bearer {token}"})
 
-    def many(self, calls: int, connections: int, key: str = "desk", model: str = "chat") -> dict[str, Any]:
-        """Many calls of acme at once; what `load` measured. The gateway is asked in its own network."""
-        body = json.dumps({"model": model, "messages": [{"role": "user", "content": "one two three"}]})
+    def many(
+        self, calls: int, connections: int, key: str = "desk", model: str = "chat", *, bare: bool = False
+    ) -> dict[str, Any]:
+        """Many calls of acme at once; what `load` measured. `bare` asks the provider `halls` itself.
+
+        All are made in the gateway's own network.
+        """
+        end = next(each.endpoint for each in self.live.gateway.providers if each.id == "halls")
+        asked = "qwen3-32b" if bare else model
+        body = json.dumps({"model": asked, "messages": [{"role": "user", "content": "one two three"}]})
         headers = {
-            "host": self.host("acme"),
+            "host": end.host if bare else self.host("acme"),
             "authorization": f"Bearer {self.key('acme', key)}",
             "content-type": "application/json",
         }
         order = {
-            "address": self.live.address,
+            "address": f"127.0.0.1:{end.port}" if bare else self.live.address,
             "connections": connections,
             "calls": calls,
             "target": CHAT,
@@ -128,3 +153,32 @@ class House:
 
         time.sleep(0.15)  # longer than a proxy keeps lines back
         return until(last, f"an audit line with {wanted}", 5) or {}
+
+
+def read_published(folder: Path) -> dict[str, Manifest]:
+    """The upstream's definitions, by name, that the controllers and our objects need."""
+    texts = [(folder / f"{name}.yaml").read_text(encoding="utf-8") for name in _FILES]
+    return {
+        one["metadata"]["name"]: one
+        for text in texts
+        for one in yaml.load_all(text, yaml.CSafeLoader)
+        if one and (one["spec"]["group"].endswith(_GROUPS) or one["spec"]["names"]["kind"] in _KINDS)
+    }
+
+
+@contextmanager
+def serving(plane: Plane, programs: Mapping[str, Path], folder: Path) -> Iterator[House]:
+    """A gateway that serves the tenants of `site`, on a plane with the definitions."""
+    model = site.model(folder)
+    live = LiveGateway(plane, programs, site.gateway_of(model), folder)
+    try:
+        live.start()
+        live.deploy(site.platform(model))
+        for tenant in site.TENANTS:
+            live.deploy(site.tenant(model, tenant))
+        live.run_pods()
+        made = House(model, live)
+        until(made.open, "a gateway that answers each tenant", 60)
+        yield made
+    finally:
+        live.close()
