@@ -20,7 +20,10 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 OFFLINE = ["--offline"] if os.environ.get("BASTIDE_OFFLINE", "") not in ("", "0") else []
 STATIC = {
-    "guard's packages": ["uv", "sync", "--frozen", "--inexact", "--quiet", "--group", "guard", *OFFLINE],
+    "guard's packages": [
+        *("uv", "sync", "--frozen", "--inexact", "--compile-bytecode", "--quiet"),  # many start it afresh
+        *("--group", "guard", *OFFLINE),
+    ],
     "lock": ["uv", "lock", "--check", "--quiet", "--offline"],
     "format": ["ruff", "format", "--check", "--quiet", "."],
     "lint": ["ruff", "check", "--quiet", "."],

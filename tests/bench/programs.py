@@ -18,6 +18,7 @@ from components.tenancy import values
 from tests.support.command import ROOT
 
 CONFIG = ROOT / "stacks" / "config"
+TENANTS_OF_A_GATEWAY = 200
 CLASSES = ("gpu", "npu", "large-memory", "cuda-training")
 
 EMPTY = "import pulumi\n"
@@ -98,9 +99,13 @@ def many_tenants(folder: Path, count: int) -> Path:
         pool["count"] *= count
     platform = (CONFIG / "Pulumi.twin.platform.yaml").read_text()
     platform = platform.replace("monthly: 20000", f"monthly: {20000 * count}")
+    domain, shards = "    domain: ai.twin.example\n", -(-count // TENANTS_OF_A_GATEWAY)
+    platform = platform.replace(domain, f"{domain}    shards: {shards}\n")
     (folder / "Pulumi.twin.foundation.yaml").write_text(yaml.safe_dump(foundation))
     (folder / "Pulumi.twin.platform.yaml").write_text(platform)
     tenant = (CONFIG / "Pulumi.twin.globex.yaml").read_text()
     for number in range(count):
-        (folder / f"Pulumi.twin.t{number}.yaml").write_text(tenant.replace("globex", f"t{number}"))
+        shard = f"    shard: {number // TENANTS_OF_A_GATEWAY}\n    monthly: 5000\n"
+        own = tenant.replace("globex", f"t{number}").replace("    monthly: 5000\n", shard)
+        (folder / f"Pulumi.twin.t{number}.yaml").write_text(own)
     return folder

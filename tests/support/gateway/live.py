@@ -155,7 +155,7 @@ class LiveGateway:
         ):
             self.data.relay(self.folder / f"{name}.sock", address)
         until(lambda: self._get("admin", "/ready").status == 200, "the proxy", 60)
-        until(lambda: self._get("guard", "/healthz").status == 200, "the guard", 60)
+        until(lambda: self._get("guard", "/healthz").status == 200, "the guard", 180)
 
     def _pods(self, namespace: str, labels: str) -> list[dict[str, Any]]:
         """The pods that run and are not about to end."""
