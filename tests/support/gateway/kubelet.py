@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import re
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from components.cluster import ApiError, Cluster, UnreachableError
 from tests.support.gateway.cages import Cage, Program
+from twin.settings import ROOT
 
 Object = Mapping[str, Any]
 
@@ -55,7 +57,8 @@ class Kubelet:
                 environ = {**self._environment(container, pod), **(variables or {})}
                 places = {"/etc/hosts": self.hosts, **(mounts or {})}
                 for mount in container.get("volumeMounts", ()):
-                    places[mount["mountPath"]] = volumes[mount["name"]].ready()
+                    if not _hides(mount["mountPath"]):
+                        places[mount["mountPath"]] = volumes[mount["name"]].ready()
                 argv = [*command, *arguments(container, environ)]
                 self.cage.start(container["name"], argv, environ, places)
         self._volumes += [volume for volume in volumes.values() if volume.changes]
@@ -85,6 +88,11 @@ class Kubelet:
                 value = variable.get("value") or field(pod, source.get("fieldRef", {}).get("fieldPath", ""))
             found[variable["name"]] = value
         return found
+
+
+def _hides(place: str) -> bool:
+    """Whether our own programs are below `place`: a checkout may stand in /tmp."""
+    return any(path.is_relative_to(place) for path in (ROOT, Path(sys.prefix), Path(sys.base_prefix)))
 
 
 def arguments(container: Object, environ: Mapping[str, str]) -> list[str]:
