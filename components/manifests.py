@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from components import naming
 from components.kubernetes import Manifest
 from components.model import Endpoint
 
+API_KEY = "apiKey"
+"""The key of a Secret under which the AI gateway looks for an API key."""
 READ = ("get", "list", "watch")
 WRITE = ("create", "update", "patch", "delete")
 RBAC = "rbac.authorization.k8s.io"
 _RESTRICTED = {f"{naming.POD_SECURITY}/{mode}": "restricted" for mode in ("enforce", "audit", "warn")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredSecret:
+    """Values in a secret store: `paths` by the keys of the Secret, asked for `every` so long (`5m`)."""
+
+    store: str
+    paths: Mapping[str, str]
+    every: str
 
 
 def meta(name: str, labels: Mapping[str, str], namespace: str = "", owner: str = "") -> dict[str, Any]:
@@ -124,10 +136,31 @@ def backend(name: str, namespace: str, labels: Mapping[str, str], endpoint: Endp
     if endpoint.tls:
         spec["tls"] = {"wellKnownCACertificates": "System", "sni": endpoint.host}
     return {
-        "apiVersion": "gateway.envoyproxy.io/v1alpha1",
+        "apiVersion": f"{naming.ENVOY_GATEWAY_API}/v1alpha1",
         "kind": "Backend",
         "metadata": meta(name, labels, namespace),
         "spec": spec,
+    }
+
+
+def external_secret(name: str, namespace: str, labels: Mapping[str, str], wanted: StoredSecret) -> Manifest:
+    """A Secret of the same name, of values that External Secrets brings from the secret store.
+
+    Source: https://external-secrets.io/latest/api/externalsecret/
+    """
+    return {
+        "apiVersion": f"{naming.SECRETS_API}/v1",
+        "kind": "ExternalSecret",
+        "metadata": meta(name, labels, namespace),
+        "spec": {
+            "refreshInterval": wanted.every,
+            "secretStoreRef": {"kind": "ClusterSecretStore", "name": wanted.store},
+            "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Delete"},
+            "data": [
+                {"secretKey": key, "remoteRef": {"key": path, "property": "value"}}
+                for key, path in wanted.paths.items()
+            ],
+        },
     }
 
 

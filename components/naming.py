@@ -53,6 +53,16 @@ POD_SECURITY: Final = "pod-security.kubernetes.io"
 ACCELERATOR_DRIVER: Final = f"accelerator.{DOMAIN}"
 """DRA driver name of simulated accelerators, and the domain of the capability attributes."""
 
+# API groups that several blocks and the charter speak of.
+AI_GATEWAY_API: Final = "aigateway.envoyproxy.io"
+ENVOY_GATEWAY_API: Final = "gateway.envoyproxy.io"
+GATEWAY_API: Final = "gateway.networking.k8s.io"
+SECRETS_API: Final = "external-secrets.io"
+GENERATORS_API: Final = f"generators.{SECRETS_API}/v1alpha1"
+
+AGENT: Final = "agent"
+"""The service account under which a tenant's agents run, and the name of its role."""
+
 GATEWAY_NAMESPACE: Final = "bastide-gateway"
 GATEWAY: Final = "ai"
 KEYS_LISTENER: Final = "keys"
@@ -137,6 +147,11 @@ def spiffe(trust_domain: str, namespace: str, account: str) -> str:
     Source: https://spiffe.io/docs/latest/spiffe-about/spiffe-concepts/
     """
     return f"spiffe://{trust_domain}/ns/{namespace}/sa/{account}"
+
+
+def premises(inside: bool) -> str:
+    """The value of the label `bastide.dev/premises`: whether something is on the premises or off."""
+    return "on" if inside else "off"
 
 
 def guard_policy(tenant: str) -> str:

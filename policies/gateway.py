@@ -17,26 +17,23 @@ def _versions(group: str, kind: str, *versions: str) -> tuple[str, ...]:
     return tuple(f"{group}/{version}/{kind}" for version in versions)
 
 
-_AI: Final = "aigateway.envoyproxy.io"
-_ENVOY: Final = "gateway.envoyproxy.io"
-_API: Final = "gateway.networking.k8s.io"
-AI_ROUTE: Final = _versions(_AI, "AIGatewayRoute", "v1beta1", "v1alpha1")
-AI_BACKEND: Final = _versions(_AI, "AIServiceBackend", "v1beta1", "v1alpha1")
-AI_BACKEND_SECURITY: Final = _versions(_AI, "BackendSecurityPolicy", "v1beta1", "v1alpha1")
-AI_CONFIG: Final = _versions(_AI, "GatewayConfig", "v1beta1", "v1alpha1")
-AI_QUOTA: Final = _versions(_AI, "QuotaPolicy", "v1alpha1")
-TOOL_ROUTE: Final = _versions(_AI, "MCPRoute", "v1beta1", "v1alpha1")
-BACKEND: Final = _versions(_ENVOY, "Backend", "v1alpha1")
-CLIENT_TRAFFIC: Final = _versions(_ENVOY, "ClientTrafficPolicy", "v1alpha1")
-EXTENSION: Final = _versions(_ENVOY, "EnvoyExtensionPolicy", "v1alpha1")
-PROXY: Final = _versions(_ENVOY, "EnvoyProxy", "v1alpha1")
-SECURITY: Final = _versions(_ENVOY, "SecurityPolicy", "v1alpha1")
-TRAFFIC: Final = _versions(_ENVOY, "BackendTrafficPolicy", "v1alpha1")
-GATEWAY: Final = _versions(_API, "Gateway", "v1", "v1beta1")
-GATEWAY_CLASS: Final = _versions(_API, "GatewayClass", "v1", "v1beta1")
-REFERENCE_GRANT: Final = _versions(_API, "ReferenceGrant", "v1beta1", "v1")
-ROUTE: Final = _versions(_API, "HTTPRoute", "v1", "v1beta1")
-EXTERNAL_SECRET: Final = _versions("external-secrets.io", "ExternalSecret", "v1")
+AI_ROUTE: Final = _versions(naming.AI_GATEWAY_API, "AIGatewayRoute", "v1beta1", "v1alpha1")
+AI_BACKEND: Final = _versions(naming.AI_GATEWAY_API, "AIServiceBackend", "v1beta1", "v1alpha1")
+AI_BACKEND_SECURITY: Final = _versions(naming.AI_GATEWAY_API, "BackendSecurityPolicy", "v1beta1", "v1alpha1")
+AI_CONFIG: Final = _versions(naming.AI_GATEWAY_API, "GatewayConfig", "v1beta1", "v1alpha1")
+AI_QUOTA: Final = _versions(naming.AI_GATEWAY_API, "QuotaPolicy", "v1alpha1")
+TOOL_ROUTE: Final = _versions(naming.AI_GATEWAY_API, "MCPRoute", "v1beta1", "v1alpha1")
+BACKEND: Final = _versions(naming.ENVOY_GATEWAY_API, "Backend", "v1alpha1")
+CLIENT_TRAFFIC: Final = _versions(naming.ENVOY_GATEWAY_API, "ClientTrafficPolicy", "v1alpha1")
+EXTENSION: Final = _versions(naming.ENVOY_GATEWAY_API, "EnvoyExtensionPolicy", "v1alpha1")
+PROXY: Final = _versions(naming.ENVOY_GATEWAY_API, "EnvoyProxy", "v1alpha1")
+SECURITY: Final = _versions(naming.ENVOY_GATEWAY_API, "SecurityPolicy", "v1alpha1")
+TRAFFIC: Final = _versions(naming.ENVOY_GATEWAY_API, "BackendTrafficPolicy", "v1alpha1")
+GATEWAY: Final = _versions(naming.GATEWAY_API, "Gateway", "v1", "v1beta1")
+GATEWAY_CLASS: Final = _versions(naming.GATEWAY_API, "GatewayClass", "v1", "v1beta1")
+REFERENCE_GRANT: Final = _versions(naming.GATEWAY_API, "ReferenceGrant", "v1beta1", "v1")
+ROUTE: Final = _versions(naming.GATEWAY_API, "HTTPRoute", "v1", "v1beta1")
+EXTERNAL_SECRET: Final = _versions(naming.SECRETS_API, "ExternalSecret", "v1")
 
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 

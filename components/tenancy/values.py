@@ -24,9 +24,6 @@ from components.manifests import (
 )
 from components.model import Department, Quota, Tenant, TenantNamespace, TenantOutputs
 
-AGENT = "agent"
-"""The service account under which a tenant's agents run, and the name of its role."""
-
 _PODS = ("pods", "services", "configmaps", "persistentvolumeclaims")
 _APPS = ("deployments", "statefulsets", "daemonsets", "replicasets")
 _JOBS = ("jobs", "cronjobs")
@@ -130,7 +127,7 @@ ROLE_RULES = {
         rule("", _BOUNDS, READ),
         rule("networking.k8s.io", _FENCES, READ),
     ),
-    AGENT: (
+    naming.AGENT: (
         rule("", ("pods", "configmaps"), READ),
         rule("", ("pods/log",), ("get",)),
         rule("resource.k8s.io", ("resourceclaims",), READ),
@@ -161,7 +158,7 @@ def access(environment: str, tenant: Tenant, entry: TenantNamespace) -> list[Man
     account: Manifest = {
         "apiVersion": "v1",
         "kind": "ServiceAccount",
-        "metadata": meta(AGENT, labels, name),
+        "metadata": meta(naming.AGENT, labels, name),
         "automountServiceAccountToken": False,
     }
     made = [account]
@@ -176,8 +173,8 @@ def access(environment: str, tenant: Tenant, entry: TenantNamespace) -> list[Man
 
 def subjects(tenant: Tenant, entry: TenantNamespace, named: str) -> list[dict[str, str]]:
     """Who holds a role in a namespace: groups, users of its department, or the agents' account."""
-    if named == AGENT:
-        return [{"kind": "ServiceAccount", "name": AGENT, "namespace": namespace_name(tenant, entry)}]
+    if named == naming.AGENT:
+        return [{"kind": "ServiceAccount", "name": naming.AGENT, "namespace": namespace_name(tenant, entry)}]
     own = department(tenant, entry)
     users = [known.id for known in own.users if known.role == named] if own else []
     groups = [group(held) for held in groups_of(tenant)[named]]
@@ -186,7 +183,7 @@ def subjects(tenant: Tenant, entry: TenantNamespace, named: str) -> list[dict[st
 
 def groups_of(tenant: Tenant) -> dict[str, tuple[str, ...]]:
     """The identity provider's groups by role. Agents are no people: their role goes to their account."""
-    return {named: getattr(tenant.access, named) for named in ROLE_RULES if named != AGENT}
+    return {named: getattr(tenant.access, named) for named in ROLE_RULES if named != naming.AGENT}
 
 
 def outputs(tenant: Tenant) -> TenantOutputs:
@@ -198,6 +195,6 @@ def outputs(tenant: Tenant) -> TenantOutputs:
     return TenantOutputs(
         tenant=tenant.id,
         namespaces=names,
-        service_accounts={key: f"{name}/{AGENT}" for key, name in names.items()},
+        service_accounts={key: f"{name}/{naming.AGENT}" for key, name in names.items()},
         groups=groups_of(tenant),
     )

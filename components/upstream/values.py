@@ -10,7 +10,6 @@ from components.kubernetes import Manifest
 from components.manifests import allow_dns, default_deny, limits, meta, namespace, quota
 from components.upstream.catalog import Chart, Definition
 
-"""Annotation of a definition that stands for the real one, whose objects nothing acts on."""
 _PROTECTED_GROUP: Final = ".k8s.io"
 _NAME: Final = "app.kubernetes.io/name"
 _VERSION: Final = "app.kubernetes.io/version"

@@ -41,7 +41,7 @@ def config(gateway: Gateway, labels: Mapping[str, str]) -> Manifest:
         "env": [session.variable()],
     }
     return {
-        "apiVersion": "aigateway.envoyproxy.io/v1beta1",
+        "apiVersion": f"{naming.AI_GATEWAY_API}/v1beta1",
         "kind": "GatewayConfig",
         "metadata": meta(naming.GATEWAY, labels, home.NAMESPACE),
         "spec": {"extProc": {"kubernetes": processor}, "globalLLMRequestCosts": [*counted, cost]},

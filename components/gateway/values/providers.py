@@ -11,14 +11,11 @@ from typing import Any, Final
 from components import naming
 from components.gateway.values import home
 from components.kubernetes import Manifest
-from components.manifests import backend, meta
+from components.manifests import API_KEY, StoredSecret, backend, external_secret, meta
 from components.model import Gateway, Provider
 
-AI: Final = "aigateway.envoyproxy.io"
 KEPT: Final = frozenset({"admitted", "degraded", "exiting"})
 """States in which a provider has its objects; one that is leaving has them until it is gone, but no route."""
-KEY: Final = "apiKey"
-"""The key of a Secret under which the AI gateway looks for a provider's API key."""
 KEY_POLL: Final = "5m"
 """How often the store is asked whether a key was replaced."""
 CREDENTIALS: Final = ("authorization", "x-api-key", "api-key", "cookie")
@@ -55,7 +52,7 @@ def kept(gateway: Gateway) -> list[Provider]:
 
 def provider(gateway: Gateway, wanted: Provider, labels: Mapping[str, str]) -> list[Manifest]:
     """All objects of a provider, under its id; they say where it is, what it may be sent, at what price."""
-    labels = {**labels, naming.PREMISES: premises(wanted)}
+    labels = {**labels, naming.PREMISES: naming.premises(wanted.on_premises)}
     service = _object("AIServiceBackend", wanted, labels, _service(wanted))
     service["metadata"]["annotations"] = {
         naming.DATA_CLASSES: ",".join(wanted.data_classes),
@@ -64,25 +61,21 @@ def provider(gateway: Gateway, wanted: Provider, labels: Mapping[str, str]) -> l
     made = [backend(wanted.id, home.NAMESPACE, labels, wanted.endpoint), service]
     if wanted.key:
         kind, field = _AUTH[wanted.api]
-        target = {"group": AI, "kind": "AIServiceBackend", "name": wanted.id}
+        stored = StoredSecret(store=gateway.secret_store, paths={API_KEY: wanted.key}, every=KEY_POLL)
+        target = {"group": naming.AI_GATEWAY_API, "kind": "AIServiceBackend", "name": wanted.id}
         reference = {"group": "", "kind": "Secret", "name": secret_name(wanted.id)}
         spec = {"targetRefs": [target], "type": kind, field: {"secretRef": reference}}
         made += [
-            _external_secret(gateway, wanted, wanted.key, labels),
+            external_secret(secret_name(wanted.id), home.NAMESPACE, labels, stored),
             _object("BackendSecurityPolicy", wanted, labels, spec),
         ]
     return made
 
 
-def premises(wanted: Provider) -> str:
-    """Whether a provider is `on` or `off` the premises."""
-    return "on" if wanted.on_premises else "off"
-
-
 def table(gateway: Gateway) -> str:
     """What the charter holds routes to at admission: every provider's models, its place, its data classes."""
     return naming.table(
-        (each.id, price.model, premises(each), ",".join(each.data_classes))
+        (each.id, price.model, naming.premises(each.on_premises), ",".join(each.data_classes))
         for each in kept(gateway)
         for price in each.prices
     )
@@ -94,7 +87,7 @@ def secret_name(provider_id: str) -> str:
 
 
 def _service(wanted: Provider) -> dict[str, Any]:
-    reference = {"group": "gateway.envoyproxy.io", "kind": "Backend", "name": wanted.id}
+    reference = {"group": naming.ENVOY_GATEWAY_API, "kind": "Backend", "name": wanted.id}
     removed = CREDENTIALS if wanted.on_premises else (*CREDENTIALS, *INTERNAL)
     return {
         "schema": {"name": wanted.api, "prefix": wanted.prefix},
@@ -103,22 +96,11 @@ def _service(wanted: Provider) -> dict[str, Any]:
     }
 
 
-def _external_secret(gateway: Gateway, wanted: Provider, path: str, labels: Mapping[str, str]) -> Manifest:
-    """Source: https://external-secrets.io/latest/api/externalsecret/"""
-    spec = {
-        "refreshInterval": KEY_POLL,
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": gateway.secret_store},
-        "target": {"name": secret_name(wanted.id), "creationPolicy": "Owner", "deletionPolicy": "Delete"},
-        "data": [{"secretKey": KEY, "remoteRef": {"key": path, "property": "value"}}],
-    }
-    return {
-        "apiVersion": "external-secrets.io/v1",
-        "kind": "ExternalSecret",
-        "metadata": meta(secret_name(wanted.id), labels, home.NAMESPACE),
-        "spec": spec,
-    }
-
-
 def _object(kind: str, wanted: Provider, labels: Mapping[str, str], spec: Mapping[str, Any]) -> Manifest:
     about = meta(wanted.id, labels, home.NAMESPACE)
-    return {"apiVersion": f"{AI}/v1beta1", "kind": kind, "metadata": about, "spec": dict(spec)}
+    return {
+        "apiVersion": f"{naming.AI_GATEWAY_API}/v1beta1",
+        "kind": kind,
+        "metadata": about,
+        "spec": dict(spec),
+    }

@@ -18,9 +18,7 @@ from components.model import Gateway
 
 CLASS: Final = "bastide-ai"
 CONTROLLER: Final = "gateway.envoyproxy.io/gatewayclass-controller"
-API: Final = "gateway.envoyproxy.io/v1alpha1"
-GATEWAY_API: Final = "gateway.networking.k8s.io"
-GROUP: Final = API.partition("/")[0]
+API: Final = f"{naming.ENVOY_GATEWAY_API}/v1alpha1"
 CONFIG: Final = "aigateway.envoyproxy.io/gateway-config"
 """Annotation that names a Gateway's GatewayConfig."""
 LISTENERS: Final = {
@@ -48,9 +46,14 @@ def listener_port(gateway: Gateway) -> int:
 
 def gateway_class(labels: Mapping[str, str]) -> Manifest:
     """The class of the platform's gateways, with the settings of their proxies."""
-    parameters = {"group": GROUP, "kind": "EnvoyProxy", "name": CLASS, "namespace": home.NAMESPACE}
+    parameters = {
+        "group": naming.ENVOY_GATEWAY_API,
+        "kind": "EnvoyProxy",
+        "name": CLASS,
+        "namespace": home.NAMESPACE,
+    }
     return {
-        "apiVersion": f"{GATEWAY_API}/v1",
+        "apiVersion": f"{naming.GATEWAY_API}/v1",
         "kind": "GatewayClass",
         "metadata": meta(CLASS, labels),
         "spec": {"controllerName": CONTROLLER, "parametersRef": parameters},
@@ -130,7 +133,7 @@ def gateways(
     listeners = [_listener(gateway, name) for name in LISTENERS]
     return [
         {
-            "apiVersion": f"{GATEWAY_API}/v1",
+            "apiVersion": f"{naming.GATEWAY_API}/v1",
             "kind": "Gateway",
             "metadata": {**meta(name, own, home.NAMESPACE), "annotations": notes},
             "spec": {"gatewayClassName": CLASS, "listeners": listeners},
@@ -153,7 +156,7 @@ def _listener(gateway: Gateway, name: str) -> dict[str, Any]:
         "protocol": "HTTPS" if gateway.certificate_issuer else "HTTP",
         "allowedRoutes": {
             "namespaces": {"from": "Selector", "selector": selector},
-            "kinds": [{"group": GATEWAY_API, "kind": "HTTPRoute"}],
+            "kinds": [{"group": naming.GATEWAY_API, "kind": "HTTPRoute"}],
         },
     }
     if gateway.certificate_issuer:

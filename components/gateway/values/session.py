@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from components import naming
 from components.gateway.values import home
 from components.kubernetes import Manifest
 from components.manifests import meta
@@ -23,7 +24,7 @@ REFERENCE: Final = f"$({VARIABLE})"
 
 def seed(labels: Mapping[str, str]) -> list[Manifest]:
     """A generator, and the Secret that is made by it once."""
-    generator = {"apiVersion": "generators.external-secrets.io/v1alpha1", "kind": "Password", "name": NAME}
+    generator = {"apiVersion": naming.GENERATORS_API, "kind": "Password", "name": NAME}
     spec = {
         "refreshPolicy": "CreatedOnce",
         "target": {"name": NAME, "creationPolicy": "Owner", "deletionPolicy": "Retain"},
@@ -37,7 +38,7 @@ def seed(labels: Mapping[str, str]) -> list[Manifest]:
             "spec": {"length": 48, "symbols": 0, "noUpper": False, "allowRepeat": True},
         },
         {
-            "apiVersion": "external-secrets.io/v1",
+            "apiVersion": f"{naming.SECRETS_API}/v1",
             "kind": "ExternalSecret",
             "metadata": meta(NAME, labels, home.NAMESPACE),
             "spec": spec,

@@ -57,7 +57,7 @@ def _policy(
     listeners: Sequence[str] = (),
 ) -> Manifest:
     """A policy of the whole Gateways, or of some of their listeners."""
-    whole = [{"group": proxy.GATEWAY_API, "kind": "Gateway", "name": name} for name in proxy.names(gateway)]
+    whole = [{"group": naming.GATEWAY_API, "kind": "Gateway", "name": name} for name in proxy.names(gateway)]
     parts = [{**each, "sectionName": listener} for each in whole for listener in listeners]
     return {
         "apiVersion": proxy.API,

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components import naming
-from components.governance.values.routes import ENVOY_GATEWAY, GATEWAY_API
 from components.governance.values.scope import Scope
 from components.kubernetes import Manifest
+from components.manifests import StoredSecret, external_secret
 from components.model import Identity, VirtualKey
 
 SHARD: Final = 400
@@ -18,7 +18,6 @@ CLAIM_VALUES_MAX: Final = 128
 KEY_HEADERS: Final = ("Authorization", "x-api-key")
 """Where callers put a key: as clients of OpenAI (`Bearer`) and of Anthropic do."""
 KEY_POLL: Final = "1m"
-GENERATORS: Final = "generators.external-secrets.io/v1alpha1"
 
 
 def api_key_auth(secrets: Iterable[str]) -> dict[str, Any]:
@@ -43,9 +42,9 @@ def security_policies(scope: Scope) -> list[Manifest]:
 
 
 def _policy(scope: Scope, listener: str, spec: Mapping[str, Any]) -> Manifest:
-    selector = {"group": GATEWAY_API, "kind": "HTTPRoute", "matchLabels": {naming.LISTENER: listener}}
+    selector = {"group": naming.GATEWAY_API, "kind": "HTTPRoute", "matchLabels": {naming.LISTENER: listener}}
     whole = {"targetSelectors": [selector], **spec}
-    return scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "SecurityPolicy", listener, whole)
+    return scope.manifest(f"{naming.ENVOY_GATEWAY_API}/v1alpha1", "SecurityPolicy", listener, whole)
 
 
 def _jwt(identity: Identity, known: Sequence[str]) -> dict[str, Any]:
@@ -99,7 +98,7 @@ def _generator(scope: Scope) -> Manifest:
     Source: https://external-secrets.io/latest/api/generator/password/
     """
     spec = {"length": 48, "digits": 12, "symbols": 0, "noUpper": False, "allowRepeat": True}
-    return scope.manifest(GENERATORS, "Password", GENERATOR, spec)
+    return scope.manifest(naming.GENERATORS_API, "Password", GENERATOR, spec)
 
 
 def _born(scope: Scope, key: VirtualKey) -> Manifest:
@@ -113,36 +112,27 @@ def _born(scope: Scope, key: VirtualKey) -> Manifest:
         "deletionPolicy": "Delete",
         "updatePolicy": "Replace",
         "secretStoreRefs": [{"kind": "ClusterSecretStore", "name": scope.gateway.secret_store}],
-        "selector": {"generatorRef": {"apiVersion": GENERATORS, "kind": "Password", "name": GENERATOR}},
+        "selector": {
+            "generatorRef": {"apiVersion": naming.GENERATORS_API, "kind": "Password", "name": GENERATOR}
+        },
         "data": [{"match": {"secretKey": "password", "remoteRef": reference}}],
     }
     name = naming.join("key", key.id)
-    return scope.manifest("external-secrets.io/v1alpha1", "PushSecret", name, spec)
+    return scope.manifest(f"{naming.SECRETS_API}/v1alpha1", "PushSecret", name, spec)
 
 
 def _brought(scope: Scope, name: str, keys: Sequence[VirtualKey]) -> Manifest:
     """A Secret with the value of each key under its client id."""
     references = {scope.key(key): store_path(scope.tenant, key) for key in keys}
-    made = external_secret(scope, name, references, KEY_POLL)
+    made = stored(scope, name, references, KEY_POLL)
     made["metadata"]["annotations"] = {naming.KEYS: naming.table(_about(scope, key) for key in keys)}
     return made
 
 
-def external_secret(scope: Scope, name: str, references: Mapping[str, str], every: str) -> Manifest:
-    """A Secret of values of the store: `references` holds paths by the keys of the Secret.
-
-    Source: https://external-secrets.io/latest/api/externalsecret/
-    """
-    spec = {
-        "refreshInterval": every,
-        "secretStoreRef": {"kind": "ClusterSecretStore", "name": scope.gateway.secret_store},
-        "target": {"name": name, "creationPolicy": "Owner", "deletionPolicy": "Delete"},
-        "data": [
-            {"secretKey": key, "remoteRef": {"key": path, "property": "value"}}
-            for key, path in references.items()
-        ],
-    }
-    return scope.manifest("external-secrets.io/v1", "ExternalSecret", name, spec)
+def stored(scope: Scope, name: str, paths: Mapping[str, str], every: str) -> Manifest:
+    """A Secret of the tenant's, of values of the platform's store."""
+    wanted = StoredSecret(store=scope.gateway.secret_store, paths=paths, every=every)
+    return external_secret(name, scope.namespace, scope.labels, wanted)
 
 
 def _about(scope: Scope, key: VirtualKey) -> tuple[str, ...]:

@@ -70,8 +70,7 @@ def _model(model: AiModel, gateway: Gateway) -> dict[str, Any]:
 
 def leaves(model: AiModel, gateway: Gateway) -> bool:
     """Whether a prompt for the model may leave the premises: one place of the whole chain is enough."""
-    places = (serving.provider for each in gateway.chain(model) for serving in each.serving)
-    return any((provider := gateway.provider(place)) and not provider.on_premises for place in places)
+    return not all(provider.on_premises for provider in gateway.backends(model))
 
 
 def _tasks(gateway: Gateway, allowed: set[str]) -> dict[str, list[str]]:

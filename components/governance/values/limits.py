@@ -12,7 +12,6 @@ from typing import Any, Final
 
 from components import naming
 from components.governance.values.budgets import Step, steps
-from components.governance.values.routes import ENVOY_GATEWAY, GATEWAY_API
 from components.governance.values.scope import Scope
 from components.kubernetes import Manifest
 from components.model import Gateway, Grant
@@ -25,7 +24,11 @@ COST: Final = "cost"
 
 def limits(scope: Scope) -> Manifest:
     """The policy over all routes of a tenant; it adds to the policy of the whole Gateway."""
-    selector = {"group": GATEWAY_API, "kind": "HTTPRoute", "matchLabels": {naming.TENANT: scope.tenant}}
+    selector = {
+        "group": naming.GATEWAY_API,
+        "kind": "HTTPRoute",
+        "matchLabels": {naming.TENANT: scope.tenant},
+    }
     spec = {
         "targetSelectors": [selector],
         "mergeType": "StrategicMerge",
@@ -34,7 +37,7 @@ def limits(scope: Scope) -> Manifest:
             "global": {"rules": rules(scope)},
         },
     }
-    made = scope.manifest(f"{ENVOY_GATEWAY}/v1alpha1", "BackendTrafficPolicy", POLICY, spec)
+    made = scope.manifest(f"{naming.ENVOY_GATEWAY_API}/v1alpha1", "BackendTrafficPolicy", POLICY, spec)
     made["metadata"]["annotations"] = _approved(scope)
     return made
 

@@ -16,9 +16,6 @@ RULES_MAX: Final = 15
 
 Source: https://aigateway.envoyproxy.io/docs/api/
 """
-AI_GATEWAY: Final = "aigateway.envoyproxy.io"
-ENVOY_GATEWAY: Final = "gateway.envoyproxy.io"
-GATEWAY_API: Final = "gateway.networking.k8s.io"
 
 
 def routes(scope: Scope) -> list[Manifest]:
@@ -35,7 +32,7 @@ def routes(scope: Scope) -> list[Manifest]:
                 "hostnames": [naming.gateway_host(scope.tenant, listener, scope.gateway.domain)],
                 "rules": rules[start : start + RULES_MAX],
             }
-            route = scope.manifest(f"{AI_GATEWAY}/v1beta1", "AIGatewayRoute", name, spec)
+            route = scope.manifest(f"{naming.AI_GATEWAY_API}/v1beta1", "AIGatewayRoute", name, spec)
             route["metadata"]["labels"][naming.LISTENER] = listener
             route["metadata"]["annotations"] = _facts(scope, rules[start : start + RULES_MAX], grants)
             made.append(route)
@@ -48,7 +45,7 @@ def _facts(scope: Scope, rules: Sequence[Mapping[str, Any]], grants: set[str]) -
     models = [(name, ",".join(_classes(scope, name, grants))) for name in names]
     pairs = {(ref["name"], ref["modelNameOverride"]) for rule in rules for ref in rule["backendRefs"]}
     backends = [
-        (name, model, "on" if provider.on_premises else "off", ",".join(provider.data_classes))
+        (name, model, naming.premises(provider.on_premises), ",".join(provider.data_classes))
         for name, model in sorted(pairs)
         if (provider := scope.gateway.provider(name))
     ]
@@ -65,7 +62,7 @@ def _classes(scope: Scope, name: str, grants: set[str]) -> list[str]:
 def parent(scope: Scope, listener: str) -> dict[str, str]:
     """A reference to a listener of the Gateway that the tenant shares with others."""
     return {
-        "group": GATEWAY_API,
+        "group": naming.GATEWAY_API,
         "kind": "Gateway",
         "name": naming.gateway(scope.use.shard),
         "namespace": naming.GATEWAY_NAMESPACE,
@@ -80,8 +77,7 @@ def used_models(use: TenantGateway, gateway: Gateway) -> list[AiModel]:
 
 def used_providers(use: TenantGateway, gateway: Gateway) -> list[str]:
     """The ids of the providers that may answer the tenant, fallbacks included."""
-    chains = [gateway.chain(model) for model in used_models(use, gateway)]
-    named = {serving.provider for chain in chains for each in chain for serving in each.serving}
+    named = {each.id for model in used_models(use, gateway) for each in gateway.backends(model)}
     return [each.id for each in gateway.providers if each.id in named and each.serves]
 
 
@@ -151,10 +147,10 @@ def reference_grant(scope: Scope, providers: Sequence[str]) -> Manifest:
 
     Source: https://gateway-api.sigs.k8s.io/api-types/referencegrant/
     """
-    own = [(AI_GATEWAY, "AIGatewayRoute"), (GATEWAY_API, "HTTPRoute")]
-    theirs = [(AI_GATEWAY, "AIServiceBackend"), (ENVOY_GATEWAY, "Backend")]
+    own = [(naming.AI_GATEWAY_API, "AIGatewayRoute"), (naming.GATEWAY_API, "HTTPRoute")]
+    theirs = [(naming.AI_GATEWAY_API, "AIServiceBackend"), (naming.ENVOY_GATEWAY_API, "Backend")]
     return {
-        "apiVersion": f"{GATEWAY_API}/v1beta1",
+        "apiVersion": f"{naming.GATEWAY_API}/v1beta1",
         "kind": "ReferenceGrant",
         "metadata": meta(naming.join("tenant", scope.tenant), scope.labels, naming.GATEWAY_NAMESPACE),
         "spec": {

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from components import naming
 from components.kubernetes import Manifest
 from components.manifests import meta
 from components.model import Gateway, Grant, TenantGateway, VirtualKey, Workload
 
-AGENT: Final = "agent"
-"""The service account under which a tenant's agents run."""
 Chosen: TypeAlias = Callable[[Workload], bool]
 
 
@@ -52,7 +50,7 @@ class Scope:
 
     def workload(self, workload: Workload) -> str:
         """The client id of a workload."""
-        return naming.spiffe(self.gateway.identity.trust_domain, self._home(workload), AGENT)
+        return naming.spiffe(self.gateway.identity.trust_domain, self._home(workload), naming.AGENT)
 
     def workloads(self, chosen: Chosen = everyone) -> str:
         """Some workloads as one expression; empty where there is none.
@@ -61,7 +59,7 @@ class Scope:
         """
         homes = "|".join(sorted(self._home(each) for each in self.use.workloads if chosen(each)))
         domain = self.gateway.identity.trust_domain.replace(".", r"\.")
-        return naming.spiffe(domain, f"({homes})", AGENT) if homes else ""
+        return naming.spiffe(domain, f"({homes})", naming.AGENT) if homes else ""
 
     def of_grant(self, grant: str) -> str:
         """All clients of a grant."""

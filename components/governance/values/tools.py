@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from components import naming
 from components.governance.values import access
-from components.governance.values.routes import AI_GATEWAY, ENVOY_GATEWAY, parent
+from components.governance.values.routes import parent
 from components.governance.values.scope import Scope, keys_of_grants
 from components.kubernetes import Manifest
-from components.manifests import backend
+from components.manifests import API_KEY, backend
 from components.model import ToolServer
-
-KEY: Final = "apiKey"
-"""The key of a Secret under which the AI gateway looks for a server's API key."""
 
 
 def tools(scope: Scope) -> list[Manifest]:
@@ -43,10 +40,10 @@ def backend_name(server: str) -> str:
 
 def _server(scope: Scope, server: ToolServer) -> Iterator[Manifest]:
     name = backend_name(server.id)
-    labels = {**scope.labels, naming.PREMISES: "on" if server.on_premises else "off"}
+    labels = {**scope.labels, naming.PREMISES: naming.premises(server.on_premises)}
     yield backend(name, scope.namespace, labels, server.endpoint)
     if server.key:
-        yield access.external_secret(scope, name, {KEY: server.key}, "1h")
+        yield access.stored(scope, name, {API_KEY: server.key}, "1h")
 
 
 def _route(scope: Scope, servers: list[ToolServer]) -> Manifest:
@@ -60,12 +57,14 @@ def _route(scope: Scope, servers: list[ToolServer]) -> Manifest:
             "authorization": {"defaultAction": "Deny", "rules": list(_rules(scope))},
         },
     }
-    return scope.manifest(f"{AI_GATEWAY}/v1beta1", "MCPRoute", naming.join(scope.tenant, "tools"), spec)
+    return scope.manifest(
+        f"{naming.AI_GATEWAY_API}/v1beta1", "MCPRoute", naming.join(scope.tenant, "tools"), spec
+    )
 
 
 def _reference(scope: Scope, server: ToolServer) -> dict[str, Any]:
     made: dict[str, Any] = {
-        "group": ENVOY_GATEWAY,
+        "group": naming.ENVOY_GATEWAY_API,
         "kind": "Backend",
         "name": backend_name(server.id),
         "path": server.path,
