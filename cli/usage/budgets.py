@@ -9,7 +9,6 @@ from typing import Final
 
 from cli.usage.accounts import NONE, money
 from cli.usage.ledger import Key, Ledger, Totals
-from components.model.grants import TenantGateway
 
 PLATFORM: Final = "platform"
 _PERCENT: Final = Decimal("0.01")
@@ -74,7 +73,7 @@ def _declared(ledger: Ledger, month: str, tenant: str) -> Iterator[tuple[str, st
         if tenant in ("", name):
             yield "tenant", name, use.monthly, nothing
             for each in use.departments:
-                given = transferred(use, each.department, month)
+                given = use.transferred(each.department).get(month, nothing)
                 yield "department", f"{name}/{each.department}", each.monthly, given
             for user in use.users:
                 yield "user", f"{name}/{user.user}", user.monthly, nothing
@@ -94,13 +93,6 @@ def _used(ledger: Ledger, now: list[tuple[Key, Totals]]) -> dict[tuple[str, str]
             mine.fine += cost
             mine.units += sums.units
     return used
-
-
-def transferred(use: TenantGateway, department: str, month: str) -> Decimal:
-    """What a department got for a month, less what it gave."""
-    held = [each for each in use.transfers if each.month == month]
-    got = sum((each.amount for each in held if each.target == department), Decimal(0))
-    return got - sum((each.amount for each in held if each.source == department), Decimal(0))
 
 
 def _of(used: Decimal, whole: Decimal) -> Decimal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Literal, TypeAlias
 
 from pydantic import Field, model_validator
@@ -146,6 +147,15 @@ class TenantGateway(Model):
     tools: tuple[ToolGrant, ...] = Field(default=(), description="Tools by grant.")
     masks: tuple[MaskPattern, ...] = Field(default=(), description="What else is masked.")
     cut_offs: tuple[CutOff, ...] = Field(default=(), description="What is refused.")
+
+    def transferred(self, department: str) -> dict[str, Decimal]:
+        """What transfers add to (or take from) a department's budget, by month."""
+        found: dict[str, Decimal] = {}
+        for transfer in self.transfers:
+            if department in (transfer.source, transfer.target):
+                signed = transfer.amount if department == transfer.target else -transfer.amount
+                found[transfer.month] = found.get(transfer.month, Decimal(0)) + signed
+        return found
 
     def grant(self, grant_id: str) -> Grant | None:
         """The grant with an id."""

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from components import naming
-from components.cluster import MERGE_PATCH, ApiError, Cluster
+from components.cluster import MERGE_PATCH, Cluster
 from components.gateway import values as gateway_values
 from components.governance import values as governance_values
 from components.kubernetes import Manifest
@@ -22,6 +22,7 @@ from components.model.loading import load_environment
 from components.upstream.catalog import charts
 from components.upstream.values import stand_in
 from tests.cli.providers import Site
+from tests.support.definitions import patiently
 from tests.support.plane import Plane
 from tests.support.small import apply, delete, path
 from twin.controlplane.lifecycle import start_plane
@@ -52,20 +53,6 @@ def gateway_plane(own_plane: Plane) -> Plane:
                 apply(cluster, stand_in(definition, chart, {}))
         patiently(lambda: [cluster.items(kind) for kind in (EXTERNAL, PUSH)])
     return own_plane
-
-
-def patiently(ask: Callable[[], object]) -> None:
-    """A kind is served a moment after its definition."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            ask()
-        except (ApiError, KeyError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-        else:
-            return
 
 
 class LiveSite(Site):

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from functools import cache
@@ -91,6 +91,20 @@ def definitions(plane: Plane) -> Iterator[Cluster]:
                 install(cluster, wanted)
                 done.touch()
         yield cluster
+
+
+def patiently(ask: Callable[[], object]) -> None:
+    """A kind is served a moment after its definition."""
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            ask()
+        except (ApiError, KeyError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def strict(cluster: Cluster, manifest: Manifest) -> list[str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from components import naming
-from components.governance.values.scope import Scope
+from components.governance.values.scope import Scope, batches
 from components.kubernetes import Manifest
 from components.manifests import StoredSecret, external_secret
 from components.model import Identity, VirtualKey
@@ -57,10 +57,9 @@ def _jwt(identity: Identity, known: Sequence[str]) -> dict[str, Any]:
         "remoteJWKS": {"uri": identity.jwks},
         "claimToHeaders": [{"claim": claim, "header": header} for claim, header in headers.items()],
     }
-    parts = [known[start : start + CLAIM_VALUES_MAX] for start in range(0, len(known), CLAIM_VALUES_MAX)]
     rules = [
         {"action": "Allow", "principal": {"jwt": {"provider": "workloads", "claims": [_subjects(part)]}}}
-        for part in parts
+        for part in batches(known, CLAIM_VALUES_MAX)
     ]
     return {
         "jwt": {"providers": [provider]},
@@ -74,8 +73,7 @@ def _subjects(known: Sequence[str]) -> dict[str, Any]:
 
 def shards(keys: Sequence[VirtualKey]) -> list[tuple[str, Sequence[VirtualKey]]]:
     """The tenant's keys by the Secret that holds them."""
-    starts = range(0, len(keys), SHARD)
-    return [(f"{naming.KEYS_PREFIX}{start // SHARD}", keys[start : start + SHARD]) for start in starts]
+    return [(f"{naming.KEYS_PREFIX}{number}", part) for number, part in enumerate(batches(keys, SHARD))]
 
 
 def store_path(tenant: str, key: VirtualKey) -> str:

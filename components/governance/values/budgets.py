@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from components import naming
 from components.governance.values.scope import Scope
-from components.model import TenantGateway
 
 CUT_OFF: Final = 100
 
@@ -56,7 +55,7 @@ def budgets(scope: Scope) -> Iterator[Budget]:
             name=each.department,
             clients=scope.of_department(each.department),
             monthly=each.monthly,
-            by_month=changes(use, each.department),
+            by_month=use.transferred(each.department),
         )
     for user in use.users:
         who = scope.of_user(user.user)
@@ -79,16 +78,6 @@ def steps(scope: Scope) -> list[Step]:
         for months, amount in _windows(budget)
         for percent in (*accounting.steps, CUT_OFF)
     ]
-
-
-def changes(use: TenantGateway, department: str) -> dict[str, Decimal]:
-    """What transfers add to (or take from) a department's budget, by month."""
-    found: dict[str, Decimal] = {}
-    for transfer in use.transfers:
-        if department in (transfer.source, transfer.target):
-            signed = transfer.amount if department == transfer.target else -transfer.amount
-            found[transfer.month] = found.get(transfer.month, Decimal(0)) + signed
-    return found
 
 
 def _windows(budget: Budget) -> Iterator[tuple[list[dict[str, Any]], Decimal]]:

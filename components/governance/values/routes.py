@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from components import naming
-from components.governance.values.scope import Scope, keys_of_grants
+from components.governance.values.scope import Scope, batches, keys_of_grants
 from components.kubernetes import Manifest
 from components.manifests import meta
 from components.model import AiModel, Gateway, Serving, TenantGateway
@@ -25,16 +25,16 @@ def routes(scope: Scope) -> list[Manifest]:
         (naming.KEYS_LISTENER, _for_keys(scope), {key.grant for key in scope.use.keys}),
         (naming.ID_LISTENER, _for_ids(scope), {workload.grant for workload in scope.use.workloads}),
     ):
-        for start in range(0, len(rules), RULES_MAX):
-            name = naming.join(scope.tenant, listener, str(start // RULES_MAX))
+        for number, part in enumerate(batches(rules, RULES_MAX)):
+            name = naming.join(scope.tenant, listener, str(number))
             spec = {
                 "parentRefs": [parent(scope, listener)],
                 "hostnames": [naming.gateway_host(scope.tenant, listener, scope.gateway.domain)],
-                "rules": rules[start : start + RULES_MAX],
+                "rules": list(part),
             }
             route = scope.manifest(f"{naming.AI_GATEWAY_API}/v1beta1", "AIGatewayRoute", name, spec)
             route["metadata"]["labels"][naming.LISTENER] = listener
-            route["metadata"]["annotations"] = _facts(scope, rules[start : start + RULES_MAX], grants)
+            route["metadata"]["annotations"] = _facts(scope, part, grants)
             made.append(route)
     return made
 

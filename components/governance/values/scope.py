@@ -6,15 +6,16 @@ id for a workload. Envoy matches expressions (RE2) against the whole value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from components import naming
 from components.kubernetes import Manifest
 from components.manifests import meta
 from components.model import Gateway, Grant, TenantGateway, VirtualKey, Workload
 
+Item = TypeVar("Item")
 Chosen: TypeAlias = Callable[[Workload], bool]
 
 
@@ -76,6 +77,11 @@ class Scope:
 
     def _home(self, workload: Workload) -> str:
         return naming.namespace(self.tenant, workload.purpose, workload.department)
+
+
+def batches(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    """`items` in order, at most `size` at a time."""
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
 def keys_of_grants(grants: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from components.upstream.values import stand_in
 from policies import admission
 from policies.exceptions import Exceptions
 from policies.registry import rules
+from tests.support.definitions import patiently
 from tests.support.plane import Plane
 from tests.support.small import Small, applied, apply, path
 from twin.controlplane.lifecycle import start_plane
@@ -73,20 +74,6 @@ def everything(small: Small, gateway: Gateway) -> Iterator[Manifest]:
         for entry in tenant.namespaces:
             yield tenancy.namespace_of("twin", tenant, entry)
             yield from tenancy.access("twin", tenant, entry)
-
-
-def patiently(ask: Callable[[], object]) -> None:
-    """A kind is served a moment after its definition."""
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            ask()
-        except (ApiError, KeyError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.2)
-        else:
-            return
 
 
 def answer(cluster: Cluster, gateway: Gateway, tenants: list[TenantOutputs], name: str) -> Answer:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from components import naming
-from components.governance.values import budgets, limits
+from components.governance.values import limits
 from components.governance.values.scope import Scope
 from tests.components.governance.changed import use_with
 
@@ -107,9 +107,9 @@ def test_a_budget_is_never_rounded_up(scope: Scope) -> None:
 
 
 def test_transfers_add_up_by_month(scope: Scope) -> None:
-    assert budgets.changes(scope.use, "research") == {"2026-11": Decimal(-250)}
-    assert budgets.changes(scope.use, "support") == {"2026-11": Decimal(250)}
-    assert budgets.changes(scope.use, "other") == {}
+    assert scope.use.transferred("research") == {"2026-11": Decimal(-250)}
+    assert scope.use.transferred("support") == {"2026-11": Decimal(250)}
+    assert scope.use.transferred("other") == {}
 
 
 def test_limits_are_shared_by_all_routes(scope: Scope) -> None:
