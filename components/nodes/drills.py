@@ -134,8 +134,8 @@ def _waiting_pod(cluster: Cluster, ask: Ask) -> Iterator[str]:
     pod["spec"]["tolerations"] = [{"key": naming.ACCELERATOR, "operator": "Exists", "effect": "NoSchedule"}]
     claim = probe.claim(name, namespace, device_class, selector=ask.selector(device_class))
     try:
-        cluster.request("POST", claims, claim, identity=person)
-        cluster.request("POST", pods, pod, identity=person)
+        probe.create(cluster, claims, claim, person)
+        probe.create(cluster, pods, pod, person)
         yield f"{pods}/{name}"
     finally:
         for path in (f"{pods}/{name}", f"{claims}/{name}"):
