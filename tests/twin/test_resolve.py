@@ -17,7 +17,17 @@ from twin.toolchain.model import Origin
 from twin.toolchain.probe import version_of
 from twin.toolchain.resolve import find_tools, resolve_toolchain
 from twin.toolchain.store import shelf
-from twin.toolchain.tools import AI_GATEWAY, FAMILIES, GATEWAY_TOOLS, KUBERNETES, TOOLS, Family, pinned
+from twin.toolchain.tools import (
+    AI_GATEWAY,
+    FAMILIES,
+    GATEWAY_TOOLS,
+    KUBERNETES,
+    KUBERNETES_NODE,
+    NODE_TOOLS,
+    TOOLS,
+    Family,
+    pinned,
+)
 
 KUBECTL = next(tool for tool in TOOLS if tool.name == "kubectl")
 
@@ -177,6 +187,14 @@ def test_the_gateways_tools_are_pinned_and_no_tool_of_the_twin() -> None:
         assert family.version
         if family.wheel:
             assert "--hash=sha256:" in family.pin.read_text()
+
+
+def test_the_nodes_tools_are_pinned_no_tool_of_the_twin_and_of_its_kubernetes() -> None:
+    assert not {tool.name for tool in NODE_TOOLS} & {tool.name for tool in (*TOOLS, *GATEWAY_TOOLS)}
+    assert all(tool.family.version and tool.family.linker() for tool in NODE_TOOLS)
+    assert (KUBERNETES_NODE.sources, KUBERNETES_NODE.version) == (KUBERNETES.sources, KUBERNETES.version)
+    for tool in NODE_TOOLS:
+        assert f"\t{tool.package}\n" in (tool.family.folder / "go.mod").read_text()
 
 
 def test_a_tool_that_cannot_tell_its_version_is_believed_in_the_named_folder_only(

@@ -14,7 +14,7 @@ from typing import Final
 from filelock import FileLock, Timeout
 
 from twin.progress import Progress
-from twin.toolchain.tools import GATEWAY_TOOLS, TOOLS, Family
+from twin.toolchain.tools import GATEWAY_TOOLS, NODE_TOOLS, TOOLS, Family
 
 _ARCHITECTURES: Final = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
@@ -41,7 +41,7 @@ class Shelf:
     def key(self) -> str:
         """A hash of all that decides what the tools are."""
         digest = hashlib.sha256()
-        tools = (*TOOLS, *GATEWAY_TOOLS)
+        tools = (*TOOLS, *GATEWAY_TOOLS, *NODE_TOOLS)
         packages = " ".join(tool.package for tool in tools if tool.family.name == self.family.name)
         for part in (
             *(source.read_bytes() for source in self.family.sources),

@@ -179,6 +179,67 @@ GATEWAY_TOOLS: Final = (
 """A real AI gateway, for the tests: `make up` neither needs nor makes them."""
 
 
+KUBERNETES_NODE: Final = Family(
+    name="kubernetes-node",
+    module=KUBERNETES.module,
+    ldflags=KUBERNETES.ldflags,
+    release=KUBERNETES.release,
+    place="kubernetes",
+)
+CONTAINERD: Final = Family(
+    name="containerd",
+    module="github.com/containerd/containerd/v2",
+    ldflags="-s -w -X github.com/containerd/containerd/v2/version.Version=v{version}",
+    release=Release(
+        url="https://github.com/containerd/containerd/releases/download/v{version}/containerd-{version}-{os}-{arch}.tar.gz",
+        checksums="https://github.com/containerd/containerd/releases/download/v{version}/containerd-{version}-{os}-{arch}.tar.gz.sha256sum",
+        inside="bin",
+    ),
+)
+CNI: Final = Family(
+    name="cni",
+    module="github.com/containernetworking/plugins",
+    ldflags="-s -w -X github.com/containernetworking/plugins/pkg/utils/buildversion.BuildVersion=v{version}",
+    release=Release(
+        url="https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-{os}-{arch}-v{version}.tgz",
+        checksums="https://github.com/containernetworking/plugins/releases/download/v{version}/cni-plugins-{os}-{arch}-v{version}.tgz.sha256",
+        inside=".",
+    ),
+)
+
+
+def _node(name: str, *asks: str) -> Tool:
+    return Tool(name=name, family=KUBERNETES_NODE, package=f"k8s.io/kubernetes/cmd/{name}", asks=asks)
+
+
+def _containerd(name: str) -> Tool:
+    return Tool(
+        name=name,
+        family=CONTAINERD,
+        package=f"github.com/containerd/containerd/v2/cmd/{name}",
+        asks=() if name == "ctr" else ("-v",),
+    )
+
+
+def _plugin(place: str) -> Tool:
+    package = f"github.com/containernetworking/plugins/plugins/{place}"
+    return Tool(name=place.rsplit("/", 1)[1], family=CNI, package=package)
+
+
+NODE_TOOLS: Final = (
+    _node("kubeadm", "version", "--output=short"),
+    _node("kubelet", "--version"),
+    _containerd("containerd"),
+    _containerd("containerd-shim-runc-v2"),
+    _containerd("ctr"),
+    _plugin("main/bridge"),
+    _plugin("main/loopback"),
+    _plugin("ipam/host-local"),
+    _plugin("meta/portmap"),
+)
+"""What makes a machine a node, for the tests of the roles: `make up` neither needs nor makes them."""
+
+
 def pinned(source: Path, module: str) -> str:
     """The version of `module` that a go.mod or requirements file asks for, without the leading `v`."""
     wanted = rf"^\s*(?:require\s+)?{re.escape(module)}(?:\s+v|==)(\S+)"
