@@ -53,7 +53,7 @@ def wait_for(ask: Callable[[], Found | None], seconds: float = 15, pause: float 
 
 
 def create(cluster: Cluster, path: str, body: Manifest, identity: Identity, seconds: float = 5) -> None:
-    """Make an object. The quota that counts it may be in another's hands: then nothing was made, ask again."""
+    """Make an object; ask again where another request held the quota that counts it."""
 
     def ask() -> bool | None:
         try:

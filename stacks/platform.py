@@ -12,6 +12,8 @@ from components.gateway.component import AiGateway
 from components.gateway.values.charts import charts
 from components.model import FoundationOutputs
 from components.model.loading import EnvironmentModel
+from components.nodes.args import DeviceClassesArgs
+from components.nodes.component import DeviceClasses
 from policies import admission
 from stacks import references, upstream
 
@@ -26,6 +28,9 @@ def deploy(model: EnvironmentModel) -> None:
         if platform.gateway
         else []
     )
+    if not model.foundation.simulated:
+        classes = model.foundation.device_classes
+        DeviceClasses("classes", DeviceClassesArgs(environment=model.name, device_classes=classes))
     labels = naming.labels(environment=model.name, layer="platform", block=Commons.block)
     commons = Commons(
         "commons",

@@ -1,22 +1,7 @@
 """The typed configuration of an environment: what an operator writes, parsed once into frozen models."""
 
-from components.model.foundation import (
-    Accelerator,
-    DeviceClass,
-    Environment,
-    Foundation,
-    Host,
-    Machine,
-    Network,
-    NodePool,
-    OpenStackPool,
-    PoolAccelerators,
-    Select,
-    SimulatedPool,
-    StaticPool,
-    Zone,
-    matches,
-)
+from components.model.accelerators import Accelerator, AcceleratorSoftware, DeviceClass, Select, matches
+from components.model.foundation import Environment, Foundation, Network, Site, Zone
 from components.model.gateway import (
     SERVING,
     Accounting,
@@ -49,11 +34,20 @@ from components.model.grants import (
     VirtualKey,
     Workload,
 )
+from components.model.hosts import Administrator, ArtifactStore, ControlPlane, Hosts
+from components.model.openstack import (
+    OpenStackFlavor,
+    OpenStackImage,
+    OpenStackKeyPair,
+    OpenStackSite,
+    OpenStackVolume,
+)
 from components.model.outputs import (
     Capacity,
     FoundationOutputs,
     GatewayOutputs,
     GovernanceOutputs,
+    HostOutputs,
     OutputsError,
     PlatformOutputs,
     PoolOutputs,
@@ -68,6 +62,18 @@ from components.model.platform import (
     SandboxOverhead,
     StorageClass,
 )
+from components.model.pools import (
+    Host,
+    Machine,
+    NodePool,
+    OpenStackPool,
+    PoolAccelerators,
+    PoolRdma,
+    PoolStorage,
+    PoolTrust,
+    SimulatedPool,
+    StaticPool,
+)
 from components.model.quantity import Bytes, Cpu, Quantity
 from components.model.quota import Limits, Quota
 from components.model.tenant import Access, Department, Tenant, TenantNamespace, TenantStack, User
@@ -76,13 +82,17 @@ from components.model.upstream import UpstreamMode, UpstreamSettings
 __all__ = [
     "SERVING",
     "Accelerator",
+    "AcceleratorSoftware",
     "Access",
     "Accounting",
+    "Administrator",
     "AiModel",
     "Approval",
+    "ArtifactStore",
     "Bytes",
     "Capacity",
     "Concurrency",
+    "ControlPlane",
     "Cpu",
     "CutOff",
     "DataClass",
@@ -100,6 +110,8 @@ __all__ = [
     "Grant",
     "Guardrails",
     "Host",
+    "HostOutputs",
+    "Hosts",
     "Identity",
     "Lifecycle",
     "Limits",
@@ -107,13 +119,21 @@ __all__ = [
     "MaskPattern",
     "Network",
     "NodePool",
+    "OpenStackFlavor",
+    "OpenStackImage",
+    "OpenStackKeyPair",
     "OpenStackPool",
+    "OpenStackSite",
+    "OpenStackVolume",
     "OutputsError",
     "Platform",
     "PlatformOutputs",
     "PlatformSettings",
     "PoolAccelerators",
     "PoolOutputs",
+    "PoolRdma",
+    "PoolStorage",
+    "PoolTrust",
     "Price",
     "PriorityClass",
     "Provider",
@@ -125,6 +145,7 @@ __all__ = [
     "Select",
     "Serving",
     "SimulatedPool",
+    "Site",
     "StaticPool",
     "StorageClass",
     "TaskCaps",

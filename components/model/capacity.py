@@ -8,10 +8,11 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Final
 
+from components.model.accelerators import matches
 from components.model.document import Path_
 from components.model.draft import FOUNDATION, Draft
 from components.model.errors import ConfigProblem
-from components.model.foundation import Foundation, matches
+from components.model.foundation import Foundation
 from components.model.quantity import Bytes, Cpu, Quantity
 from components.model.quota import Quota
 from components.model.tenant import Tenant

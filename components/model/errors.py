@@ -18,6 +18,8 @@ _TELLTALE = re.compile(
     re.IGNORECASE,
 )
 """Paths whose values are not shown: where the path of a secret belongs, the secret itself may stand."""
+_USERINFO = re.compile(r"//[^/@\s]+@")
+"""Who and by which password, in front of a URL's host."""
 _VALUE_MAX = 80
 
 
@@ -66,6 +68,7 @@ def shown(value: object, path: str = "") -> str:
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}" if value else "[]"
     text = str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+    text = _USERINFO.sub(f"//{HIDDEN}@", text)
     text = text if text.isprintable() else ascii(text)
     return f"{text[:_VALUE_MAX]}…" if len(text) > _VALUE_MAX else text or '""'
 

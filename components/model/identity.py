@@ -56,7 +56,8 @@ def host_ids(draft: Draft) -> Iterator[ConfigProblem]:
         for j, host in enumerate(pool.hosts)
     ]
     yield from repeated(draft, FOUNDATION, "host", (((*at, "name"), host.name) for at, host in hosts))
-    yield from repeated(draft, FOUNDATION, "host", (((*at, "address"), host.address) for at, host in hosts))
+    reached = (((*at, "address"), f"{host.address}:{host.port}") for at, host in hosts)
+    yield from repeated(draft, FOUNDATION, "host", reached)
     counted = {pool.id for pool in pools if pool.kind != "static"}
     for at, host in hosts:
         pool_id, _, index = host.name.rpartition("-")

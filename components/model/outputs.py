@@ -7,10 +7,13 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field, ValidationError
 
+from components.model.accelerators import Accelerator
 from components.model.base import Model
-from components.model.foundation import EnvironmentKind, PoolRole
+from components.model.foundation import EnvironmentKind, Network
+from components.model.hosts import Hosts
+from components.model.pools import PoolAccelerators, PoolRdma, PoolRole, PoolStorage, PoolTrust
 from components.model.quantity import Bytes, Cpu
-from components.model.types import Count
+from components.model.types import Count, Port
 
 
 class OutputsError(Exception):
@@ -49,6 +52,27 @@ class PoolOutputs(Outputs):
     role: PoolRole = Field(description="What runs on it.")
     zone: str = Field(description="Zone.")
     count: Count = Field(description="Number of nodes.")
+    control_plane: bool = Field(default=False, description="Whether they run the control plane.")
+    accelerator: Accelerator | None = Field(default=None, description="Accelerator of each machine.")
+    accelerators: PoolAccelerators | None = Field(default=None, description="How many, and how partitioned.")
+    rdma: PoolRdma | None = Field(default=None, description="RDMA of each machine.")
+    storage: PoolStorage | None = Field(default=None, description="Local disks of each machine.")
+    trust: PoolTrust | None = Field(default=None, description="What must be proven of the boot.")
+    huge_pages: Count = Field(default=0, description="Huge pages of 2 MiB on each machine.")
+    labels: Mapping[str, str] = Field(default={}, description="Labels of its nodes.")
+    taints: tuple[str, ...] = Field(default=(), description="Taints of its nodes, as `key=value:Effect`.")
+
+
+class HostOutputs(Outputs):
+    """One real machine: where it stands and how it is reached."""
+
+    name: str = Field(description="Node name.")
+    pool: str = Field(description="Id of its pool.")
+    rack: str = Field(description="Its rack.")
+    address: str = Field(description="IP address or host name.")
+    port: Port = Field(default=22, description="Port of SSH.")
+    user: str = Field(description="User to log in as.")
+    host_key: str | None = Field(default=None, description="Fingerprint of its host key; none: not known.")
 
 
 class Capacity(Outputs):
@@ -73,6 +97,11 @@ class FoundationOutputs(Outputs):
     nodes: Count = Field(description="Number of nodes.")
     accelerators: Mapping[str, Count] = Field(description="Number of devices by accelerator model.")
     capacity: Capacity = Field(description="What all nodes offer together.")
+    region: str = Field(default="", description="Region of all nodes.")
+    sites: Mapping[str, str] = Field(default={}, description="Site by zone.")
+    networks: tuple[Network, ...] = Field(default=(), description="Address ranges.")
+    hosts: tuple[HostOutputs, ...] = Field(default=(), description="Real machines.")
+    settings: Hosts | None = Field(default=None, description="Settings of all real machines.")
 
 
 class GatewayOutputs(Outputs):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
+from components.model.accelerators import matches
 from components.model.checks import unknown
 from components.model.document import Path_
 from components.model.draft import FOUNDATION, PLATFORM, Draft
 from components.model.errors import ConfigProblem
-from components.model.foundation import OpenStackPool, matches
+from components.model.pools import OpenStackPool
 from components.model.quota import Quota
 from components.model.tenant import Tenant
 

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 from components.model.document import Document, Path_, dotted
 from components.model.draft import PROJECT
 from components.model.errors import MISSING, did_you_mean
-from components.model.foundation import OpenStackPool, SimulatedPool, StaticPool
+from components.model.pools import OpenStackPool, SimulatedPool, StaticPool
 
 _M = TypeVar("_M", bound=BaseModel)
 _POOLS: Final[dict[str, type[BaseModel]]] = {

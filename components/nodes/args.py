@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from components.model import Foundation, FoundationOutputs
+from components.model import DeviceClass, Foundation, FoundationOutputs
 
-__all__ = ["FoundationOutputs", "NodePoolsArgs"]
+__all__ = ["DeviceClassesArgs", "FoundationOutputs", "NodePoolsArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,3 +14,11 @@ class NodePoolsArgs:
     """The whole foundation: pools name its zones and accelerators, classes select on them."""
 
     foundation: Foundation
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeviceClassesArgs:
+    """The classes of an environment whose machines are real."""
+
+    environment: str
+    device_classes: tuple[DeviceClass, ...]

@@ -1,0 +1,51 @@
+"""What all real machines of an environment share: who may log in, time, mirrors, Kubernetes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import Field
+
+from components.model.base import Model
+from components.model.types import Address, Cidr, Digest, Part, Port, RegistryName, SshKey, WebUrl
+
+
+class Administrator(Model):
+    """A person who may log in to the machines."""
+
+    name: Part = Field(description="User name on the machines.")
+    keys: tuple[SshKey, ...] = Field(min_length=1, description="Public keys, as in `authorized_keys`.")
+
+
+class ArtifactStore(Model):
+    """A mirror of the programs that are not packages of the distribution, pinned as a whole.
+
+    `bastide nodes bundle` makes it: a folder with `index.json`, which states the digest of every file.
+    """
+
+    url: WebUrl = Field(description="Where the folder is served.")
+    digest: Digest = Field(description="SHA-256 of its `index.json`.")
+
+
+class ControlPlane(Model):
+    """The Kubernetes API that the machines join."""
+
+    endpoint: Address = Field(description="Name or address under which all control plane machines answer.")
+    port: Port = Field(default=6443, description="Port of the API.")
+
+
+class Hosts(Model):
+    """Settings of all real machines."""
+
+    administration: tuple[Cidr, ...] = Field(min_length=1, description="Ranges from which SSH is reached.")
+    administrators: tuple[Administrator, ...] = Field(min_length=1, description="Who may log in.")
+    time_servers: tuple[Address, ...] = Field(min_length=1, description="NTP servers.")
+    artifacts: ArtifactStore = Field(description="Mirror of programs.")
+    control_plane: ControlPlane = Field(description="The Kubernetes API.")
+    package_mirror: WebUrl | None = Field(
+        default=None, description="Mirror of the distribution; without it, the sources of the image."
+    )
+    registry_mirrors: Mapping[RegistryName, WebUrl] = Field(
+        default={}, description="Mirror of container images by registry."
+    )
+    journal_sink: WebUrl | None = Field(default=None, description="Where journals are sent.")

@@ -1,0 +1,84 @@
+"""Rules on real machines: what all of them need, and what their pools name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from components.model.checks import unknown
+from components.model.document import Path_
+from components.model.draft import FOUNDATION, Draft
+from components.model.errors import ConfigProblem
+from components.model.foundation import Foundation
+from components.model.pools import OpenStackPool, SimulatedPool, StaticPool
+
+RealPool = OpenStackPool | StaticPool
+
+
+def real_pools(foundation: Foundation | None) -> Iterator[tuple[int, RealPool]]:
+    """Pools of real machines with their places in the list."""
+    for i, pool in enumerate(foundation.pools if foundation else ()):
+        if not isinstance(pool, SimulatedPool):
+            yield i, pool
+
+
+def settings(draft: Draft) -> Iterator[ConfigProblem]:
+    """Real machines come with the settings that all of them share."""
+    pools = list(real_pools(draft.foundation))
+    if draft.foundation and pools and draft.foundation.hosts is None:
+        i, pool = pools[0]
+        rule = "must come with `hosts`: its machines are real"
+        mend = "Add `bastide:hosts`; docs/reference/configuration.md lists its keys."
+        yield draft.problem(FOUNDATION, ("pools", i, "kind"), pool.kind, rule, mend)
+
+
+def control_plane(draft: Draft) -> Iterator[ConfigProblem]:
+    """The members of the control plane are odd in number: one more would not survive one more loss.
+
+    Beside simulated machines there is a cluster already, and they may have none.
+    """
+    if draft.foundation is None:
+        return
+    pools = list(real_pools(draft.foundation))
+    members = sum(pool.count for _, pool in pools if pool.control_plane)
+    if pools and members % 2 == 0 and (members or not draft.foundation.simulated):
+        i, pool = next(((i, pool) for i, pool in pools if pool.control_plane), pools[0])
+        rule = f"must be such that an odd number of machines runs the control plane; now {members} do"
+        mend = "Set `controlPlane: true` on pools with 1, 3 or 5 machines together."
+        yield draft.problem(FOUNDATION, ("pools", i, "controlPlane"), pool.control_plane, rule, mend)
+
+
+def fabric(draft: Draft) -> Iterator[ConfigProblem]:
+    """RDMA runs on a network of its own role."""
+    if draft.foundation is None:
+        return
+    known = [each.id for each in draft.foundation.networks if each.role == "fabric"]
+    for i, pool in real_pools(draft.foundation):
+        if pool.rdma:
+            named = [(("pools", i, "rdma", "network"), pool.rdma.network)]
+            yield from unknown(draft, FOUNDATION, named, "the id of a network of role `fabric`", known)
+
+
+def racks(draft: Draft) -> Iterator[ConfigProblem]:
+    """A machine stands in a rack of its pool."""
+    for i, pool in real_pools(draft.foundation):
+        if isinstance(pool, StaticPool):
+            at: Path_ = ("pools", i, "hosts")
+            named = (((*at, j, "rack"), host.rack) for j, host in enumerate(pool.hosts))
+            yield from unknown(draft, FOUNDATION, named, "a rack of its pool", pool.racks)
+
+
+def software(draft: Draft) -> Iterator[ConfigProblem]:
+    """Real accelerators say which software drives them."""
+    if draft.foundation is None:
+        return
+    known = {each.id: each for each in draft.foundation.accelerators}
+    for i, pool in real_pools(draft.foundation):
+        found = known.get(pool.accelerators.model) if pool.accelerators else None
+        if found and found.software is None:
+            path: Path_ = ("pools", i, "accelerators", "model")
+            rule = "must be an accelerator with `software`: its machines are real"
+            mend = f"Add `software: {{driver: ..., toolkit: ...}}` to the accelerator `{found.id}`."
+            yield draft.problem(FOUNDATION, path, found.id, rule, mend)
+
+
+RULES = (settings, control_plane, fabric, racks, software)
