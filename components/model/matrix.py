@@ -91,14 +91,15 @@ def supported(vendor: str, family: str, model: str, software: Software) -> dict[
         raise LookupError(f"driver {software.get('driver')} of {model} is not in the version matrix")
     of_family = next(each for each in matrix()["families"] if each["family"] == family)
     of_model = next(each for each in matrix()["models"] if each["id"] == model)
-    kernels = matrix()["systems"]
+    systems = matrix()["systems"]
     return {
         "combination": own["id"],
         "driver": own["driver"],
-        "systems": {each: kernels[each]["kernel"] for each in own["systems"]},
+        "systems": {each: systems[each]["kernels"] for each in own["systems"]},
         "container_toolkit": own.get("container_toolkit", ""),
         "kernel_module": of_family["kernel_module"],
         "package": of_model.get("package", ""),
+        "divisible": "profiles" in of_model,
         "fabric_manager": of_model.get("fabric_manager", False),
         "subnet_manager": of_model.get("subnet_manager", False),
         "pci_vendor": matrix()["pci"][vendor]["vendor"],

@@ -148,7 +148,7 @@ def test_the_row_for_the_host_is_plain_and_says_what_it_needs() -> None:
     assert json.loads(json.dumps(row)) == row
     assert row["combination"] == "nvidia-r595"
     assert (row["fabric_manager"], row["subnet_manager"], row["kernel_module"]) == (True, True, "open")
-    assert row["systems"]["debian-13"] == {"from": "6.12", "below": "6.13"}
+    assert row["systems"] == {"debian-12": ["6.1"], "debian-13": ["6.12"]}
     assert row["pci_vendor"] == "0x10de"
     assert row["pci_devices"] == ["0x2901"]
     npu = supported(*NPU, HDK)
