@@ -115,6 +115,7 @@ SOURCES = ("found", "command", "path")
 _OF_TEXTS = ("equals", "matches", "lacks", "one_of", "at_least", "at_most")
 _OF_PATHS = ("exists", "mode", "owner")
 _TEXTS = ("equals", "matches", "lacks", "at_least", "at_most", "mode")
+_BEFORE = ("alpha", "beta", "dev", "pre", "rc")
 _SHOWN = 200
 _TIMEOUT = 60
 
@@ -124,11 +125,16 @@ class MisuseError(Exception):
 
 
 def version(text):
-    """Comparable parts of a number or version: `6.1.0-13` comes before `6.10`."""
+    """Comparable parts of a number or version: `6.1.0-13` comes before `6.10`, `1.0-rc1` before `1.0`."""
     parts = re.findall(r"\d+|[A-Za-z]+", text)
     if not parts:
         raise ValueError(text)
-    return [(1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts]
+    words = [(3, int(part), "") if part.isdigit() else (_word(part), 0, part) for part in parts]
+    return [*words, (1, 0, "")]
+
+
+def _word(part):
+    return 0 if part.lower() in _BEFORE else 2
 
 
 WORDS = {
@@ -216,8 +222,7 @@ def _source(check, path, execute):
             raise OSError(f"{path} does not exist")
         readable = path.is_file() and any(check.get(name) is not None for name in _OF_TEXTS)
         text = path.read_text(errors="replace").strip() if readable else ""
-        there = "it exists" if path.exists() else f"{path} does not exist"
-        return text, (text[:_SHOWN] if readable else there)
+        return text, (text[:_SHOWN] if readable else _told(path))
     if check.get("command") is not None:
         code, out, err = execute(check["command"])
         text = out.strip()
@@ -227,6 +232,14 @@ def _source(check, path, execute):
     found = check["found"]
     text = str(found).lower() if isinstance(found, bool) else str(found)
     return text, text[:_SHOWN]
+
+
+def _told(path):
+    """A path in words."""
+    if not path.exists():
+        return f"{path} does not exist"
+    status = path.stat()
+    return f"{path} has mode {stat.S_IMODE(status.st_mode):04o} and owner {status.st_uid}"
 
 
 def reported(role, phase, checks, hardware, execute):
