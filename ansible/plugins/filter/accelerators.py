@@ -30,7 +30,7 @@ class UnreadableError(ValueError):
 def nvidia_devices(text: str) -> list[dict[str, str]]:
     """From `nvidia-smi --query-gpu=<NVIDIA_QUERY> --format=csv,noheader`.
 
-    Raises `UnreadableError` where a line does not have that many fields: `No devices were found`, a failed driver.
+    Raises `UnreadableError` where a line has other fields: `No devices were found`, a failed driver.
     """
     keys = ("index", "name", "driver", "persistence", "mig", "bus")
     found = []
