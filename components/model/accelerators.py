@@ -7,8 +7,9 @@ from typing import Final, Literal, TypeAlias
 from pydantic import Field, JsonValue, model_validator
 
 from components.model.base import Model
+from components.model.machine_types import SoftwareVersion
 from components.model.quantity import SomeBytes, broken
-from components.model.types import Part, PositiveInt, Slug, Version
+from components.model.types import Part, PositiveInt, Slug
 
 AcceleratorKind: TypeAlias = Literal["gpu", "npu"]
 _TFLOPS: Final[dict[str, JsonValue]] = {"unit": "TFLOP/s"}
@@ -18,9 +19,9 @@ _WATTS: Final[dict[str, JsonValue]] = {"unit": "W"}
 class AcceleratorSoftware(Model):
     """What must be installed beside an accelerator, version by version."""
 
-    driver: Version = Field(description="Kernel driver.")
-    toolkit: Version = Field(description="Container toolkit, or the vendor's runtime for containers.")
-    firmware: Version | None = Field(default=None, description="Firmware, where it is installed apart.")
+    driver: SoftwareVersion = Field(description="Kernel driver.")
+    toolkit: SoftwareVersion = Field(description="What containers are built with: CUDA, CANN or ROCm.")
+    firmware: SoftwareVersion | None = Field(default=None, description="Firmware, where it comes apart.")
 
 
 class Accelerator(Model):

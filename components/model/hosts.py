@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from components.model.base import Model
-from components.model.types import Address, Cidr, Digest, Part, Port, RegistryName, SshKey, WebUrl
+from components.model.machine_types import RegistryName, SshKey, WebUrl
+from components.model.types import Address, Cidr, Digest, Part, Port
 
 
 class Administrator(Model):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from components.model import matrix
 from components.model.checks import unknown
 from components.model.document import Path_
 from components.model.draft import FOUNDATION, Draft
@@ -68,7 +69,18 @@ def racks(draft: Draft) -> Iterator[ConfigProblem]:
 
 
 def software(draft: Draft) -> Iterator[ConfigProblem]:
-    """Real accelerators say which software drives them."""
+    """Real accelerators say which software drives them; the version matrix says what goes together."""
+    if draft.foundation is None:
+        return
+    for i, each in enumerate(draft.foundation.accelerators):
+        if each.software:
+            for wrong in matrix.problems(each.vendor, each.family, each.id, each.software.model_dump(), {}):
+                at: Path_ = ("accelerators", i, *wrong.field.split("."))
+                yield draft.problem(FOUNDATION, at, wrong.value, wrong.rule, wrong.mend)
+
+
+def partitions(draft: Draft) -> Iterator[ConfigProblem]:
+    """The accelerators of real machines have software, and are divided as their model can be."""
     if draft.foundation is None:
         return
     known = {each.id: each for each in draft.foundation.accelerators}
@@ -79,6 +91,12 @@ def software(draft: Draft) -> Iterator[ConfigProblem]:
             rule = "must be an accelerator with `software`: its machines are real"
             mend = f"Add `software: {{driver: ..., toolkit: ...}}` to the accelerator `{found.id}`."
             yield draft.problem(FOUNDATION, path, found.id, rule, mend)
+        elif found and found.software and pool.accelerators:
+            given = pool.accelerators.partitions
+            told = matrix.problems(found.vendor, found.family, found.id, found.software.model_dump(), given)
+            for wrong in (each for each in told if each.field.startswith("partitions")):
+                where: Path_ = ("pools", i, "accelerators", *wrong.field.split(".", 1))
+                yield draft.problem(FOUNDATION, where, wrong.value, wrong.rule, wrong.mend)
 
 
-RULES = (settings, control_plane, fabric, racks, software)
+RULES = (settings, control_plane, fabric, racks, software, partitions)

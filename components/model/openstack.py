@@ -8,14 +8,15 @@ from pydantic import Field
 
 from components.model.base import Model
 from components.model.quantity import SomeBytes
-from components.model.types import Digest, Flag, Part, PositiveInt, Slug, SshKey, Text, Trait, WebUrl
+from components.model.machine_types import SshKey, Trait, WebUrl
+from components.model.types import Address, Digest, Flag, Part, PositiveInt, Slug, Text
 
 
 class OpenStackVolume(Model):
     """A block volume."""
 
     size: SomeBytes = Field(description="Size; whole GiB.")
-    type: Text = Field(description="Volume type; one that encrypts, as the charter asks.")
+    type: Text = Field(description="Volume type: one of the site's `encryptedVolumeTypes`.")
 
 
 class OpenStackFlavor(Model):
@@ -51,13 +52,20 @@ class OpenStackSite(Model):
     """One OpenStack cloud. Credentials stay in `clouds.yaml` and never enter the configuration."""
 
     cloud: Slug = Field(description="Name in `clouds.yaml`.")
-    region: Text | None = Field(default=None, description="Region; without it, that of `clouds.yaml`.")
+    region: Text = Field(description="Region of that cloud.")
     external_network: Text = Field(description="Name of the network with the way out and floating addresses.")
-    name_servers: tuple[Text, ...] = Field(min_length=1, description="DNS servers of its subnets.")
+    name_servers: tuple[Address, ...] = Field(
+        min_length=1, description="Addresses of the DNS servers of its subnets."
+    )
     load_balancer: Flag = Field(default=False, description="Whether Octavia balances the Kubernetes API.")
+    encrypted_volume_types: tuple[Text, ...] = Field(
+        default=(), description="Volume types that encrypt: pools may use these, and no others."
+    )
     flavors: tuple[OpenStackFlavor, ...] = Field(default=(), description="Flavors to make.")
     images: tuple[OpenStackImage, ...] = Field(default=(), description="Images to put in.")
     key_pairs: tuple[OpenStackKeyPair, ...] = Field(default=(), description="Key pairs to make.")
     availability_zones: dict[Part, Text] = Field(
-        default={}, description="Nova's availability zone by zone; without an entry, the cloud's default."
+        default={},
+        description="Nova's availability zone by rack or by zone, a rack's own first; without an entry, the "
+        "cloud's default.",
     )

@@ -8,21 +8,10 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from components.model.base import Model
+from components.model.machine_types import DevicePath, PartitionProfile
 from components.model.openstack import OpenStackVolume
 from components.model.quantity import SomeBytes, SomeCpu
-from components.model.types import (
-    Address,
-    Count,
-    DevicePath,
-    Flag,
-    HostKey,
-    Part,
-    PartitionProfile,
-    Port,
-    PositiveInt,
-    Slug,
-    Text,
-)
+from components.model.types import Address, Count, Flag, HostKey, Part, Port, PositiveInt, Slug, Text
 
 PoolRole: TypeAlias = Literal["system", "accelerator", "sandbox", "storage"]
 

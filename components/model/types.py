@@ -18,8 +18,8 @@ PART_MAX: Final = 20
 RESERVED: Final = frozenset(
     {"bastide", "default", "foundation", "kube", "platform", "system", "kubernetes", "openshift"}
 )
-_DNS_LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_LABEL = re.compile(_DNS_LABEL)
+DNS_LABEL: Final = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_LABEL = re.compile(DNS_LABEL)
 
 
 def _network(raw: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -93,16 +93,16 @@ def string_schema(name: str, pattern: str, limit: int = 253, **more: Any) -> Wit
     return WithJsonSchema(schema)
 
 
-Slug: TypeAlias = Annotated[str, BeforeValidator(_slug(ID_MAX)), string_schema("id", _DNS_LABEL, ID_MAX)]
+Slug: TypeAlias = Annotated[str, BeforeValidator(_slug(ID_MAX)), string_schema("id", DNS_LABEL, ID_MAX)]
 """An id: a DNS label in lower case of at most 40 characters."""
 
 Part: TypeAlias = Annotated[
-    str, BeforeValidator(_slug(PART_MAX)), string_schema("short-id", _DNS_LABEL, PART_MAX)
+    str, BeforeValidator(_slug(PART_MAX)), string_schema("short-id", DNS_LABEL, PART_MAX)
 ]
 """An id that becomes a part of namespace names: at most 20 characters."""
 
 TenantId: TypeAlias = Annotated[
-    str, BeforeValidator(_slug(PART_MAX, reserved=True)), string_schema("short-id", _DNS_LABEL, PART_MAX)
+    str, BeforeValidator(_slug(PART_MAX, reserved=True)), string_schema("short-id", DNS_LABEL, PART_MAX)
 ]
 """A tenant's id: at most 20 characters and no reserved name, because it is also a stack's name."""
 
@@ -167,14 +167,14 @@ HostKey: TypeAlias = Annotated[
     string_schema("fingerprint", _HOST_KEY),
 ]
 
-_FQDN = rf"{_DNS_LABEL}(\.{_DNS_LABEL})+"
+_FQDN = rf"{DNS_LABEL}(\.{DNS_LABEL})+"
 Fqdn: TypeAlias = Annotated[
     str,
     BeforeValidator(matching(_FQDN, "must be a domain name", "Write it like `gateway.acme.example`.")),
     string_schema("domain", _FQDN, examples=["gateway.acme.example"]),
 ]
 
-_DRIVER = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?"
+_DRIVER = rf"{DNS_LABEL}(\.{DNS_LABEL})*(/[a-z0-9]([-a-z0-9.]*[a-z0-9])?)?"
 Driver: TypeAlias = Annotated[
     str,
     BeforeValidator(
@@ -203,77 +203,13 @@ def _address(raw: object) -> str:
     try:
         return str(ipaddress.ip_address(raw))
     except ValueError:
-        if re.fullmatch(rf"(?=.*[a-z]){_DNS_LABEL}(\.{_DNS_LABEL})*", raw) and len(raw) <= 253:
+        if re.fullmatch(rf"(?=.*[a-z]){DNS_LABEL}(\.{DNS_LABEL})*", raw) and len(raw) <= 253:
             return raw
     raise broken("must be an IP address or a host name", "Write it like `10.8.0.11`.")
 
 
 Address: TypeAlias = Annotated[
     str, BeforeValidator(_address), WithJsonSchema({"type": "string", "format": "address"})
-]
-
-_WEB = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
-WebUrl: TypeAlias = Annotated[
-    str,
-    BeforeValidator(
-        matching(
-            _WEB,
-            "must be an address with `http://` or `https://`, without user, query and fragment",
-            "Write it like `https://mirror.acme.example/debian`.",
-        )
-    ),
-    string_schema("url", _WEB, examples=["https://mirror.acme.example/debian"]),
-]
-
-_SSH_KEY = r"(ssh-ed25519|ecdsa-sha2-nistp(256|384|521)|sk-ssh-ed25519@openssh\.com) [A-Za-z0-9+/]+=*( \S+)*"
-SshKey: TypeAlias = Annotated[
-    str,
-    BeforeValidator(
-        matching(
-            _SSH_KEY,
-            "must be a public key of type ED25519 or ECDSA, as in `authorized_keys`",
-            "Copy it from `~/.ssh/id_ed25519.pub`.",
-            limit=800,
-        )
-    ),
-    string_schema("ssh-key", _SSH_KEY, 800),
-]
-
-_DEVICE = r"/dev/[A-Za-z0-9][A-Za-z0-9/:._+-]*"
-DevicePath: TypeAlias = Annotated[
-    str,
-    BeforeValidator(matching(_DEVICE, "must be a device's path", "Write it like `/dev/disk/by-id/nvme-1`.")),
-    string_schema("device", _DEVICE),
-]
-
-_PROFILE = r"[1-9][0-9]*g\.[1-9][0-9]*gb(\+me(\.all)?)?"
-PartitionProfile: TypeAlias = Annotated[
-    str,
-    BeforeValidator(matching(_PROFILE, "must be a MIG profile", "Write it like `3g.40gb`.")),
-    string_schema("mig-profile", _PROFILE, examples=["3g.40gb"]),
-]
-
-_TRAIT = r"[A-Z][A-Z0-9_]*"
-Trait: TypeAlias = Annotated[
-    str,
-    BeforeValidator(
-        matching(
-            _TRAIT,
-            "must be upper-case letters, digits and `_`, as Placement has traits and resource classes",
-            "Write it like `CUSTOM_GPU_H100`.",
-            limit=255,
-        )
-    ),
-    string_schema("trait", _TRAIT, 255, examples=["CUSTOM_GPU_H100"]),
-]
-
-_REGISTRY = rf"{_DNS_LABEL}(\.{_DNS_LABEL})*(:[0-9]{{1,5}})?"
-RegistryName: TypeAlias = Annotated[
-    str,
-    BeforeValidator(
-        matching(_REGISTRY, "must be a registry's name, without a path", "Write it like `registry.k8s.io`.")
-    ),
-    string_schema("registry", _REGISTRY, examples=["registry.k8s.io"]),
 ]
 
 Port: TypeAlias = Annotated[int, Field(strict=True, ge=1, le=65535)]
