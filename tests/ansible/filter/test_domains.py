@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-_FILE = Path(__file__).parents[3] / "ansible/plugins/filter/domains.py"
-_SPEC = importlib.util.spec_from_file_location("bastide_domains", _FILE)
-assert _SPEC
-assert _SPEC.loader
-domains = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(domains)
+from tests.ansible.loading import load
+
+domains = load("filter/domains.py")
 
 GROUPS = {
     "all": ["w1", "w2", "w3", "cp1", "cp2", "cp3", "x"],

@@ -48,19 +48,19 @@ def test_hosts_converge_by_domain_and_roles_in_their_order(stage: Stage) -> None
 
 def test_all_problems_of_all_hosts_are_told_and_nothing_is_changed(stage: Stage) -> None:
     stage.upset("fail", "preflight", "w1", "base")
-    stage.upset("fail", "preflight", "w1", "runtime")
+    stage.upset("fail", "preflight", "w2", "base")
     stage.upset("fail", "preflight", "w2", "accelerator")
-    ran = stage.play("site", "--extra-vars", '{"base_number": "many"}')
+    ran = stage.play("site", "--extra-vars", '{"runtime_number": "many"}')
     assert ran.status == 2
     assert changed(stage) == []
     told = {(fault["host"], fault["step"]) for fault in ran.faults}
     assert {
         ("w1", "bastide.nodes.base : Do the step"),
-        ("w1", "bastide.nodes.runtime : Do the step"),
+        ("w2", "bastide.nodes.base : Do the step"),
         ("w2", "bastide.nodes.accelerator : Do the step"),
     } <= told
     assert {host for host, step in told if step == "Check the variables of the role"} == set(FLEET)
-    assert any("base_number" in fault["said"] for fault in ran.faults)
+    assert any("runtime_number" in fault["said"] for fault in ran.faults)
 
 
 def test_a_failed_domain_stops_the_rest_and_the_rerun_goes_on(stage: Stage) -> None:
