@@ -45,14 +45,15 @@ def refusals(objects: Iterable[Object], leaving: Sequence[str], for_good: bool =
     kinds: dict[str, list[Object]] = {}
     for item in objects:
         kinds.setdefault(item["kind"], []).append(item)
-    told = _quorum(kinds, set(leaving))
+    told = _quorum(kinds, set(leaving), for_good)
     return told + (_guarantees(kinds, set(leaving)) if for_good else [])
 
 
-def _quorum(kinds: Mapping[str, list[Object]], leaving: set[str]) -> list[str]:
+def _quorum(kinds: Mapping[str, list[Object]], leaving: set[str], for_good: bool) -> list[str]:
     """The members that stay and are well must be a majority of all that there are now.
 
     Members are the etcd pods; where etcd runs elsewhere, the hosts of the control plane stand for them.
+    A sole member may leave for a while: its API pauses, there is no other way to upgrade it.
     """
     pods = [
         pod for pod in kinds.get("Pod", []) if pod["metadata"].get("labels", {}).get("component") == "etcd"
@@ -68,7 +69,7 @@ def _quorum(kinds: Mapping[str, list[Object]], leaving: set[str]) -> list[str]:
     going = sorted(leaving & set(members))
     stay = sorted(name for name, well in members.items() if well and name not in leaving)
     need = len(members) // 2 + 1
-    if not going or len(stay) >= need:
+    if not going or len(stay) >= need or (len(members) == 1 and not for_good):
         return []
     unwell = sorted(name for name, well in members.items() if not well)
     return [

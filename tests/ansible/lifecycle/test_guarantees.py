@@ -71,9 +71,14 @@ CAPACITY = 'device.capacity["accelerator.bastide.dev"]'
 )
 def test_the_quorum_is_kept(ready: str, leaving: list[int], refused: bool) -> None:
     nodes = [control(f"cp{i}", "True" if well == "t" else "False") for i, well in enumerate(ready)]
-    told = guarantees.refusals(nodes, [f"cp{i}" for i in leaving], for_good=False)
+    told = guarantees.refusals(nodes, [f"cp{i}" for i in leaving])
     assert bool(told) == refused, told
     assert all(message.startswith("quorum: of ") for message in told)
+
+
+def test_only_a_sole_member_may_pause_the_quorum() -> None:
+    assert guarantees.refusals([control("cp0")], ["cp0"], for_good=False) == []
+    assert guarantees.refusals([control("cp0"), control("cp1")], ["cp0"], for_good=False) != []
 
 
 def test_the_members_of_etcd_count_before_the_nodes() -> None:

@@ -73,11 +73,15 @@ class Stage:
         for role in self.real_roles:
             shutil.copytree(COLLECTION / "roles" / role, nodes / "roles" / role)
 
+    def stub(self, role: str, *phases: str) -> None:
+        """Puts stubs in the place of entry points that would change this machine or are not at hand."""
+        folder = self.root / f"ansible_collections/bastide/nodes/roles/{role}/tasks"
+        folder.mkdir(parents=True, exist_ok=True)
+        for phase in phases:
+            (folder / f"{phase}.yml").write_text(_STUB.format(stage=self.root, phase=phase, role=role))
+
     def _stub(self, folder: Path, role: str) -> None:
-        (folder / "tasks").mkdir(parents=True)
-        for phase in ("preflight", "main", "validate"):
-            text = _STUB.format(stage=self.root, phase=phase, role=role)
-            (folder / f"tasks/{phase}.yml").write_text(text)
+        self.stub(role, "preflight", "main", "validate")
         (folder / "meta").mkdir()
         options = {f"{role}_number": {"type": "int", "description": "A number.", "required": False}}
         spec = {"argument_specs": {"main": {"options": options}}}
@@ -93,6 +97,7 @@ class Stage:
             "ansible_python_interpreter": sys.executable,
             "ansible_ssh_common_args": "-o BatchMode=yes -o ConnectTimeout=2",
             "bastide_host_key": "ssh-ed25519 AAAA",
+            "ansible_become": False,
             "bastide_environment": "stage",
         }
         content = {
