@@ -1,4 +1,4 @@
-"""The machines of a lab as an Ansible inventory, with the variables that the real inventory gives to all hosts."""
+"""A lab's machines as an Ansible inventory, with the variables that the real inventory gives to all hosts."""
 
 from __future__ import annotations
 

@@ -103,7 +103,10 @@ _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class Lab:
-    """Machines on one bridge: `with Lab() as lab: one, two = lab.add("one", "two")`. By its name one joins a lab."""
+    """Machines on one bridge: `with Lab() as lab: one, two = lab.add("one", "two")`.
+
+    With the name of a running lab, one of its clients.
+    """
 
     def __init__(self, name: str = "") -> None:
         self.place = Place(name=name or f"t{os.getpid()}-{next(_counter)}")
