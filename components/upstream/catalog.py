@@ -94,3 +94,9 @@ def _chart(name: str, entry: Mapping[str, Any]) -> Chart:
         for each in listed
     )
     return Chart(name=name, **{**rest, "needs": tuple(rest.get("needs", ()))}, definitions=definitions)
+
+
+@cache
+def programs() -> dict[str, str]:
+    """Versions of the programs of real machines, by the variable of the Ansible role that takes them."""
+    return {each["variable"]: each["version"] for each in entries("hosts").values()}
