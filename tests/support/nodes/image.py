@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import subprocess
 import tempfile
@@ -12,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from tests.support.nodes import sources
+from tests.support.nodes.mirror import Mirror, Store
 from tests.support.nodes.places import LabError, cache
 
 PACKAGES = (
@@ -52,8 +52,8 @@ _STEPS = (
 
 def digest(archives: list[sources.Source]) -> str:
     """Names the tree by all that it is made of."""
-    parts = [repr(archives), PACKAGES, _FILES, _STEPS, _KERNEL.read_text()]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
+    parts = [repr(archives), *(file.read_text() for file in (Path(__file__), _KERNEL))]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
 def tree(archives: list[sources.Source]) -> Path:
@@ -94,3 +94,13 @@ def _finish(part: Path, archives: list[sources.Source]) -> None:
     (part / f"etc/sudoers.d/{USER}").chmod(0o440)
     for step in _STEPS:
         subprocess.run(["chroot", str(part), *step], check=True, capture_output=True, timeout=60)
+    _update(part, archives)
+
+
+def _update(part: Path, archives: list[sources.Source]) -> None:
+    """Bring the package lists in, as on an image of today: a first `apt update` is spared for an hour."""
+    mirror = Mirror("127.0.0.1", Store(cache() / "archives", archives), part, port=0)
+    proxy = f"Acquire::http::Proxy=http://127.0.0.1:{mirror.server.server_address[1]}"
+    command = ["chroot", str(part), "apt-get", "-qq", "-o", proxy, "update"]
+    subprocess.run(command, check=True, capture_output=True, timeout=600)
+    mirror.close()

@@ -75,6 +75,10 @@ class Mirror:
         self.server.daemon_threads = True
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
     def find(self, path: str) -> Path | None:
         match urllib.parse.unquote(urllib.parse.urlsplit(path).path).lstrip("/").split("/", 2):
             case ["apt", number, rest] if number.isdigit() and int(number) < len(self.store.uris):
