@@ -12,4 +12,4 @@ from components.nodes.component import NodePools
 def deploy(model: EnvironmentModel) -> None:
     """Node pools and what they offer."""
     pools = NodePools("pools", NodePoolsArgs(foundation=model.foundation))
-    pulumi.export("foundation", pools.outputs.dump())
+    pulumi.export("foundation", dict(pools.exported))

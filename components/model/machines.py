@@ -28,7 +28,7 @@ def settings(draft: Draft) -> Iterator[ConfigProblem]:
     if draft.foundation and pools and draft.foundation.hosts is None:
         i, pool = pools[0]
         rule = "must come with `hosts`: its machines are real"
-        mend = "Add `bastide:hosts`; docs/reference/configuration.md lists its keys."
+        mend = "Add `bastide:hosts`: administrators, their ranges, time servers, artifacts, control plane."
         yield draft.problem(FOUNDATION, ("pools", i, "kind"), pool.kind, rule, mend)
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from components.model.base import Model
-from components.model.quantity import SomeBytes
 from components.model.machine_types import SshKey, Trait, WebUrl
+from components.model.quantity import SomeBytes
 from components.model.types import Address, Digest, Flag, Part, PositiveInt, Slug, Text
 
 

@@ -10,6 +10,7 @@ from components.model import (
     budgets,
     callers,
     capacity,
+    clouds,
     granting,
     identity,
     machines,
@@ -17,6 +18,7 @@ from components.model import (
     references,
     routing,
     sharding,
+    sites,
 )
 from components.model.draft import Draft
 from components.model.errors import ConfigProblem
@@ -26,6 +28,8 @@ RULES: Final[tuple[Callable[[Draft], Iterator[ConfigProblem]], ...]] = (
     *references.RULES,
     *capacity.RULES,
     *machines.RULES,
+    *sites.RULES,
+    *clouds.RULES,
     *providers.RULES,
     *routing.RULES,
     *budgets.RULES,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from components.model import DeviceClass, Foundation, FoundationOutputs
 
-__all__ = ["DeviceClassesArgs", "FoundationOutputs", "NodePoolsArgs"]
+__all__ = ["DeviceClassesArgs", "FoundationOutputs", "NodePoolsArgs", "OpenStackSiteArgs"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +14,14 @@ class NodePoolsArgs:
     """The whole foundation: pools name its zones and accelerators, classes select on them."""
 
     foundation: Foundation
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStackSiteArgs:
+    """The foundation, and the id of the site that is made."""
+
+    foundation: Foundation
+    site: str
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, Final
 
 import pulumi
 
@@ -10,11 +11,20 @@ from components import naming
 from components.block import Block, Cover
 from components.model import FoundationOutputs, SimulatedPool
 from components.nodes import values
-from components.nodes.args import DeviceClassesArgs, NodePoolsArgs
+from components.nodes.args import DeviceClassesArgs, NodePoolsArgs, OpenStackSiteArgs
+from components.nodes.values import openstack
+from components.openstack import output, provider, register
+
+_UNPROTECTED: Final = ("twin", "development")
+"""Kinds of environments whose machines may go without being asked for."""
 
 
 class NodePools(Block):
-    """Simulated pools become nodes and resource slices; the machines of static pools are there already."""
+    """Simulated pools become nodes and resource slices, those of OpenStack machines in its sites.
+
+    The machines of static pools are there already. `exported` is `outputs` with the machines that OpenStack
+    makes, whose addresses only the update knows.
+    """
 
     block = "nodes"
     covers = (
@@ -22,8 +32,10 @@ class NodePools(Block):
             id="N1",
             evidence=(
                 "tests/components/nodes/test_component.py::test_simulated_pools_become_nodes_and_slices",
+                "tests/components/nodes/test_openstack.py::test_a_site_becomes_machines",
+                "tests/contracts/test_openstack_schema.py::test_every_input_is_one_of_the_provider",
             ),
-            partial="Pools of kind openstack are declared, not built yet.",
+            partial="Pools of kind openstack were not deployed to a real cloud by this release.",
         ),
         Cover(
             id="N3",
@@ -40,6 +52,7 @@ class NodePools(Block):
         ),
     )
     outputs: FoundationOutputs
+    exported: Mapping[str, Any]
 
     def __init__(self, name: str, args: NodePoolsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__(name, opts)
@@ -51,7 +64,17 @@ class NodePools(Block):
             if isinstance(pool, SimulatedPool):
                 self._simulate(pool, args, labels)
         self.outputs = values.outputs(foundation)
-        self.finish(self.outputs.dump())
+        made = [
+            OpenStackSite(
+                cloud.id,
+                OpenStackSiteArgs(foundation=foundation, site=cloud.id),
+                pulumi.ResourceOptions(parent=self),
+            )
+            for cloud in openstack.clouds(foundation)
+        ]
+        told = self.outputs.dump()
+        self.exported = told | {"hosts": told["hosts"] + [host for site in made for host in site.hosts]}
+        self.finish(self.exported)
 
     def _simulate(self, pool: SimulatedPool, args: NodePoolsArgs, labels: Mapping[str, str]) -> None:
         # A machine's capacity cannot be changed in place: kubelet, or here the twin, owns it. The new
@@ -62,6 +85,39 @@ class NodePools(Block):
             delete_before_replace=True,
         )
         self.add(values.slices(pool, args.foundation, labels), depends_on=nodes)
+
+
+class OpenStackSite(Block):
+    """The networks and machines of one site, by its own provider, so that nothing ambient counts.
+
+    All of it is protected where people rely on it. `hosts` are its machines as the inventory is told of them.
+    """
+
+    block = "nodes"
+    covers = (
+        Cover(
+            id="N1",
+            evidence=("tests/components/nodes/test_openstack.py::test_what_people_rely_on_is_protected",),
+            partial="Enrolment of bare metal is a verb of its own, before the foundation.",
+        ),
+    )
+    hosts: list[dict[str, Any]]
+
+    def __init__(
+        self, name: str, args: OpenStackSiteArgs, opts: pulumi.ResourceOptions | None = None
+    ) -> None:
+        super().__init__(name, opts)
+        cloud = next(one for one in openstack.clouds(args.foundation) if one.id == args.site)
+        own = pulumi.ResourceOptions(parent=self)
+        to = provider(cloud.key("provider"), cloud=cloud.spec.cloud, region=cloud.spec.region, opts=own)
+        protect = args.foundation.environment.kind not in _UNPROTECTED
+        made = register(openstack.plan(cloud), to, pulumi.ResourceOptions(parent=self, protect=protect))
+        self.hosts = [
+            openstack.host(one).dump() | {"address": output(made, openstack.address(cloud, one))}
+            for one in cloud.machines()
+        ]
+        api = openstack.api_address(cloud)
+        self.finish({"hosts": self.hosts, "api": output(made, api) if api else None})
 
 
 class DeviceClasses(Block):

@@ -25,6 +25,9 @@ class Registered:
     after: frozenset[str]
     protect: bool
     replace_on: tuple[str, ...]
+    provider: str = ""
+    ignored: tuple[str, ...] = ()
+    delete_first: bool = False
 
 
 @dataclass(kw_only=True)
@@ -42,18 +45,35 @@ class Recording:
         return next(found for found in self.resources if found.name == name)
 
 
+@dataclass(kw_only=True)
+class Answers:
+    """What the world says: outputs that only a provider knows, by type, and functions by their token.
+
+    Each takes the inputs. `asked` notes the calls of functions, with their inputs and providers.
+    """
+
+    outputs: Mapping[str, Callable[[Any], dict[str, Any]]] = field(default_factory=dict)
+    functions: Mapping[str, Callable[[Any], dict[str, Any]]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, Any], str]] = field(default_factory=list)
+
+
 class _Echo(pulumi.runtime.Mocks):
-    def __init__(self, references: Mapping[str, Any]) -> None:
+    def __init__(self, references: Mapping[str, Any], answers: Answers) -> None:
         self.references = references
+        self.answers = answers
 
     def new_resource(self, args: pulumi.runtime.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
         if args.typ == "pulumi:pulumi:StackReference":
             outputs = self.references.get(args.inputs["name"].rsplit("/", 1)[-1], {})
             return args.name, {**args.inputs, "outputs": outputs, "secretOutputNames": []}
-        return args.name, args.inputs
+        known = self.answers.outputs.get(args.typ, lambda _: {})
+        return args.name, {**args.inputs, **known(args.inputs)}
 
     def call(self, args: pulumi.runtime.MockCallArgs) -> dict[Any, Any]:
-        raise AssertionError(f"no block calls functions: {args.token}")
+        assert args.token in self.answers.functions, f"nothing answers {args.token}"
+        provider = (args.provider or "").rsplit("::", 2)
+        self.answers.asked.append((args.token, args.args, provider[-2] if len(provider) > 1 else ""))
+        return self.answers.functions[args.token](args.args)
 
 
 def _whole(value: Any) -> Any:
@@ -78,8 +98,8 @@ def _loop_of_thread() -> Iterator[None]:
 
 
 class _Monitor(mocks.MockMonitor):
-    def __init__(self, recording: Recording, references: Mapping[str, Any]) -> None:
-        super().__init__(_Echo(references))
+    def __init__(self, recording: Recording, references: Mapping[str, Any], answers: Answers) -> None:
+        super().__init__(_Echo(references, answers))
         self.recording = recording
 
     def ReadResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's own name)
@@ -99,6 +119,9 @@ class _Monitor(mocks.MockMonitor):
                     after=frozenset(urn.rsplit("::", 1)[-1] for urn in request.dependencies),
                     protect=request.protect,
                     replace_on=tuple(request.replaceOnChanges),
+                    provider=request.provider.rsplit("::", 2)[-2] if request.provider else "",
+                    ignored=tuple(request.ignoreChanges),
+                    delete_first=request.deleteBeforeReplace,
                 )
             )
         return answer
@@ -110,13 +133,16 @@ class _Monitor(mocks.MockMonitor):
 
 
 def record(
-    build: Callable[[], object], stack: str = "twin.test", references: Mapping[str, Any] | None = None
+    build: Callable[[], object],
+    stack: str = "twin.test",
+    references: Mapping[str, Any] | None = None,
+    answers: Answers | None = None,
 ) -> Recording:
     """Run `build` as a program; `references` holds the outputs of other stacks, by stack name."""
     recording = Recording()
 
     async def run() -> None:
-        monitor = _Monitor(recording, references or {})
+        monitor = _Monitor(recording, references or {}, answers or Answers())
         mocks.set_mocks(monitor.mocks, "bastide", stack, False, monitor=monitor, organization="organization")
         await run_pulumi_func(lambda: build() and None)
         recording.exports = dict(get_root_resource().outputs)
