@@ -63,8 +63,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def _remember(self, result: Any, unreachable: bool) -> None:
         text = causes.said(result.result)
-        cause = causes.recognise(text, self._table, unreachable)
-        known = causes.own_mend(result.result)
+        checks = causes.failed_checks(result.result)
+        cause = causes.recognise(text, self._table, unreachable, checks)
+        known = " ".join(dict.fromkeys(mend.strip() for mend in checks.values() if mend))
         fault = {
             "host": result.host.get_name(),
             "play": self._play,

@@ -20,8 +20,9 @@ _TABLE = Path(__file__).with_name("causes.yaml")
 _TEXTS = ("msg", "stderr", "module_stderr", "stdout", "module_stdout", "reason")
 _LENGTH = 600  # characters of what a step said
 _SECRET_NAME = re.compile(r"pass(word|phrase)?|token|secret|credential|private_?key", re.IGNORECASE)
+_LOGIN = re.compile(r"(?<=://)([^/\s:@]*):[^/\s@]+@")
 _SECRET_TEXT = re.compile(
-    r"(?P<head>://[^/\s:@]*:|\b(?:bearer|basic)\s+|[\w-]*(?:password|passphrase|token|secret)[\"']?\s*[=:]\s*[\"']?)"
+    r"(?P<head>\b(?:bearer|basic)\s+|[\w-]*(?:password|passphrase|token|secret)[\"']?\s*[=:]\s*[\"']?)"
     r"[^\s\"'@,;&}]+",
     re.IGNORECASE,
 )
@@ -31,45 +32,69 @@ TOLD = "told"  # id of the cause of a step that only repeats what others have to
 
 @dataclass(frozen=True)
 class Cause:
-    """A recognised cause: its id, what it means, and what mends it."""
+    """A cause: what shows it (a pattern, ids of failed checks), what it means and what mends it."""
 
     id: str
     cause: str
     mend: str
+    pattern: re.Pattern[str]
+    checks: frozenset[str] = frozenset()
 
 
-UNKNOWN = Cause("unknown", "", "read what the step said, mend it and run again; what is done stays done")
+_NEVER = re.compile("(?!)")
+UNKNOWN = Cause(
+    "unknown", "", "read what the step said, mend it and run again; what is done stays done", _NEVER
+)
 
 
-def load(path: Path = _TABLE) -> list[tuple[re.Pattern[str], Cause]]:
-    """The table: a pattern and its cause, in the order in which they are tried."""
+def load(path: Path = _TABLE) -> list[Cause]:
+    """The table, in the order in which the patterns are tried."""
     rows = yaml.safe_load(path.read_text(encoding="utf-8"))
     flags = re.IGNORECASE | re.DOTALL
-    return [(re.compile(row["matches"], flags), Cause(row["id"], row["cause"], row["mend"])) for row in rows]
+    return [
+        Cause(
+            row["id"],
+            row["cause"],
+            row["mend"],
+            re.compile(row["matches"], flags),
+            frozenset(row.get("checks", ())),
+        )
+        for row in rows
+    ]
 
 
 def said(result: Mapping[str, Any]) -> str:
     """What a failed step said, in one line; the failed ones of a loop each once."""
     parts = [str(result[key]).strip() for key in _TEXTS if result.get(key)]
+    if result.get("url") and not any(str(result["url"]) in part for part in parts):
+        parts.append(str(result["url"]))
     for item in result.get("results") or []:
         if isinstance(item, Mapping) and (item.get("failed") or item.get("unreachable")):
             parts.append(said(item))
     return re.sub(r"\s+", " ", "; ".join(dict.fromkeys(part for part in parts if part)))
 
 
-def own_mend(result: Mapping[str, Any]) -> str:
-    """The mends that the checks of a role name themselves; empty where there are none."""
+def failed_checks(result: Mapping[str, Any]) -> dict[str, str]:
+    """Id and mend of each failed check of the module bastide.nodes.validate."""
     checks = (result.get("report") or {}).get("checks") or []
-    mends = [str(check.get("mend", "")) for check in checks if check.get("status") == "failed"]
-    return " ".join(dict.fromkeys(mend for mend in mends if mend))
+    return {check["id"]: check.get("mend", "") for check in checks if check.get("status") == "failed"}
 
 
-def recognise(text: str, table: Iterable[tuple[re.Pattern[str], Cause]], unreachable: bool = False) -> Cause:
-    """The first cause of the table that the text shows; a lost host is never an unknown cause."""
+def recognise(
+    text: str, table: Iterable[Cause], unreachable: bool = False, checks: Iterable[str] = ()
+) -> Cause:
+    """The cause that the failed checks name, else the first that the text shows.
+
+    A host that is lost without a known text is `unreachable`, never unknown.
+    """
     rows = list(table)
-    found = next((cause for pattern, cause in rows if pattern.search(text)), None)
+    for check in checks:
+        for row in rows:
+            if check in row.checks:
+                return row
+    found = next((row for row in rows if row.pattern.search(text)), None)
     if found is None and unreachable:
-        found = next(cause for _, cause in rows if cause.id == "unreachable")
+        found = next(row for row in rows if row.id == "unreachable")
     return found or UNKNOWN
 
 
@@ -89,5 +114,6 @@ def mask(text: str, known: Iterable[str] = ()) -> str:
     """The text without the known secrets and without what looks like one, cut to a readable length."""
     for secret in known:
         text = text.replace(secret, MASK)
+    text = _LOGIN.sub(rf"\1:{MASK}@", text)
     text = _SECRET_TEXT.sub(lambda found: found["head"] + MASK, text)
     return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"

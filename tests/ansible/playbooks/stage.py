@@ -6,10 +6,7 @@ put a `lost` file. So order, stops and resumes are seen without machines.
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
-import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +14,8 @@ from typing import Any
 
 import yaml
 
-COLLECTION = Path(__file__).parents[3] / "ansible"
+from tests.ansible.running import COLLECTION, Ran, run
+
 _STUB = """
 - name: Lose the connection
   ansible.builtin.set_fact:
@@ -41,15 +39,6 @@ ROLES = [
     for role in yaml.safe_load((COLLECTION / "playbooks/vars/roles.yml").read_text())["bastide_roles"]
     if role["name"] in KEPT
 ]
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What a run of a playbook left: its exit status, what it printed and the faults that it told."""
-
-    status: int
-    output: str
-    faults: list[dict[str, Any]]
 
 
 @dataclass
@@ -109,27 +98,8 @@ class Stage:
 
     def play(self, name: str, *options: str, env: dict[str, str] | None = None) -> Ran:
         """Runs the playbook `name` with further options of ansible-playbook."""
-        report = self.root / "faults.json"
-        report.unlink(missing_ok=True)
-        environment = {
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(self.root),
-            "ANSIBLE_COLLECTIONS_PATH": str(self.root),
-            "ANSIBLE_CALLBACKS_ENABLED": "bastide.nodes.faults",
-            "ANSIBLE_LOCAL_TEMP": str(self.root / "tmp"),
-            "ANSIBLE_NOCOLOR": "1",
-            "ANSIBLE_GATHERING": "explicit",
-            "ANSIBLE_PIPELINING": "1",
-            "BASTIDE_FAULTS_REPORT": str(report),
-            **(env or {}),
-        }
         book = self.root / f"ansible_collections/bastide/nodes/playbooks/{name}.yml"
-        command = ["ansible-playbook", "-i", str(self.inventory()), str(book), *options]
-        ran = subprocess.run(
-            command, env=environment, capture_output=True, text=True, timeout=240, check=False
-        )
-        faults = json.loads(report.read_text())["faults"] if report.exists() else []
-        return Ran(ran.returncode, ran.stdout + ran.stderr, faults)
+        return run(self.root, book, self.inventory(), *options, env=env)
 
     def log(self) -> list[str]:
         """What the roles did, in order: `phase host role`."""
