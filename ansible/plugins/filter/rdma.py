@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 DOCUMENTATION = """
 name: rdma
 short_description: Judge addresses and measurements of RDMA
 description: >-
-  Gives C(in_network) (whether an address is in a range), C(perftest_latency) (microseconds) and
+  Gives C(outside) (addresses that are not in a range), C(perftest_latency) (microseconds) and
   C(perftest_bandwidth) (gigabits a second).
 """
 
@@ -18,9 +18,10 @@ class UnreadableError(ValueError):
     """perftest printed no measurement."""
 
 
-def in_network(address: str, network: str) -> bool:
-    """Whether an address, with or without a prefix, is in a range."""
-    return ipaddress.ip_interface(address).ip in ipaddress.ip_network(network)
+def outside(addresses: Iterable[str], network: str) -> list[str]:
+    """The addresses, with or without a prefix, that are not in a range."""
+    span = ipaddress.ip_network(network)
+    return [each for each in addresses if ipaddress.ip_interface(each).ip not in span]
 
 
 def _measured(text: str, column: str) -> float:
@@ -52,7 +53,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., object]]:
         return {
-            "in_network": in_network,
+            "outside": outside,
             "perftest_latency": perftest_latency,
             "perftest_bandwidth": perftest_bandwidth,
         }

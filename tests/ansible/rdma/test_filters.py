@@ -35,8 +35,7 @@ def test_no_measurement_is_no_zero(text: str) -> None:
         rdma.perftest_bandwidth(text)
 
 
-def test_addresses_in_a_network() -> None:
-    assert rdma.in_network("10.16.0.5/16", "10.16.0.0/16")
-    assert rdma.in_network("fd00:a::5", "fd00:a::/64")
-    assert not rdma.in_network("10.17.0.5/16", "10.16.0.0/16")
-    assert not rdma.in_network("10.16.0.5", "fd00:a::/64")
+def test_addresses_outside_of_a_network() -> None:
+    asked = ["10.16.0.5/16", "10.17.0.5/16", "10.16.0.6", "fd00:a::5"]
+    assert rdma.outside(asked, "10.16.0.0/16") == ["10.17.0.5/16", "fd00:a::5"]
+    assert rdma.outside(["fd00:a::5/64"], "fd00:a::/64") == []
