@@ -13,6 +13,8 @@ from cli import drills, engine
 from cli.console import Steps
 from cli.engine import Operation, Outcome
 from cli.environment import Target, state_problems
+from cli.nodes import access, fleet, verbs
+from cli.nodes.ansible import Ran
 from cli.outcome import CliError, Exit
 from components.drill import Record
 from components.model.outputs import FoundationOutputs
@@ -28,6 +30,7 @@ class Report:
     environment: str
     outcomes: list[Outcome] = field(default_factory=list)
     drills: list[Record] = field(default_factory=list)
+    nodes: Ran | None = None
     seconds: float = 0.0
 
     @property
@@ -35,6 +38,8 @@ class Report:
         failed = [outcome.code for outcome in self.outcomes if outcome.code]
         if failed:
             return failed[0]
+        if self.nodes and self.nodes.code:
+            return self.nodes.code
         return Exit.OK if all(record.passed for record in self.drills) else Exit.DRILL
 
     @property
@@ -49,6 +54,7 @@ class Report:
             "exit": int(self.code),
             "changes": dict(changes),
             "stacks": [outcome.as_json() for outcome in self.outcomes],
+            "nodes": self.nodes.as_json() if self.nodes else None,
             "drills": {
                 "passed": sum(record.passed for record in self.drills),
                 "failed": [record.id for record in self.drills if not record.passed],
@@ -57,17 +63,33 @@ class Report:
         }
 
 
-def up(target: Target, steps: Steps, tenant: str | None) -> Report:
-    """Raise the environment: the twin if it is one, each stage of stacks, then the drills."""
+def up(target: Target, steps: Steps, tenant: str | None, *, nodes: bool = True) -> Report:
+    """Raise the environment: the twin if it is one, each stage of stacks, then the drills.
+
+    After the foundation its real machines are converged, where it has any: the platform needs their cluster.
+    """
     begun = time.monotonic()
     if target.twin:
         raise_twin(target.twin, steps)
     report = Report(environment=target.name)
-    report.outcomes = operate(target, steps, "up", target.stages(tenant))
+    stages = target.stages(tenant)
+    if not tenant:
+        report.outcomes = operate(target, steps, "up", stages[:1])
+        if nodes and report.code is Exit.OK and fleet.real(_foundation(target, report)):
+            report.nodes = verbs.converge(target, steps, _foundation(target, report), verbs.Wanted())
+            target = access.reach(target)
+        stages = stages[1:]
+    if report.code is Exit.OK:
+        report.outcomes += operate(target, steps, "up", stages)
     if report.code is Exit.OK:
         report.drills = drill(target, steps, known=report.outputs)
     report.seconds = time.monotonic() - begun
     return report
+
+
+def _foundation(target: Target, report: Report) -> Mapping[str, Any]:
+    known = report.outputs.get(target.stack("foundation"), {}).get("foundation")
+    return known or fleet.told(target)
 
 
 def raise_twin(settings: TwinSettings, steps: Steps) -> None:

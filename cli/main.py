@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from cli.environment import CONFIG, Target, open_environment, require_running
+from cli.nodes.app import app as nodes_app
 from cli.outcome import CliError, Exit
 from cli.provider.app import app as provider_app
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Infrastructure as code for the platform on which an enterprise runs AI agents.",
 )
+app.add_typer(nodes_app, name="nodes")
 app.add_typer(provider_app, name="provider")
 Env = Annotated[str, typer.Argument(metavar="ENV", help="The environment, e.g. twin.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
@@ -55,13 +57,18 @@ def _open_running(
 
 
 @app.command()
-def up(env: Env, tenant: Tenant = None, as_json: Json = False) -> None:
+def up(
+    env: Env,
+    tenant: Tenant = None,
+    skip_nodes: Annotated[bool, typer.Option("--skip-nodes", help="Leave real machines alone.")] = False,
+    as_json: Json = False,
+) -> None:
     """Raise an environment: check, deploy the layers in order, drill. Again: changes nothing."""
     from cli import lifecycle
 
     steps = _steps(as_json)
     target = _open(env, tenant, changes=True)
-    report = lifecycle.up(target, steps, tenant)
+    report = lifecycle.up(target, steps, tenant, nodes=not skip_nodes)
     if as_json:
         _print_json(report.as_json())
     elif report.code is Exit.OK:
@@ -105,11 +112,8 @@ def down(
 
     target = _open(env, tenant)
     if not target.twin and not destroy:
-        raise CliError(
-            Exit.USAGE,
-            f"{env} runs on real machines: there is nothing to stop",
-            "--destroy deletes its stacks",
-        )
+        message = f"{env} runs on real machines: there is nothing to stop"
+        raise CliError(Exit.USAGE, message, "--destroy deletes its stacks")
     if tenant and not destroy:
         raise CliError(Exit.USAGE, "--tenant goes with --destroy", f"bastide down {env} --destroy --tenant T")
     if destroy:
@@ -250,10 +254,13 @@ def usage(
 
 @app.command(name="env")
 def env_(env: Env) -> None:
-    """Print shell exports, so that plain `pulumi` and `kubectl` work: eval "$(bastide env ENV)"."""
+    """Print shell exports, so that plain `pulumi`, `kubectl` and Ansible work: eval "$(bastide env ENV)"."""
     from cli.environment import exports
+    from cli.nodes import ansible
 
-    for key, value in exports(_open(env)).items():
+    target = _open(env)
+    found = exports(target) | ({} if target.twin else ansible.prepare(target))
+    for key, value in found.items():
         typer.echo(f"export {key}={shlex.quote(value)}")
 
 

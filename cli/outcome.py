@@ -19,6 +19,7 @@ class Exit(IntEnum):
     LOCKED = 8  # another operation holds the stack
     DRIFT = 9  # the live environment differs from its declaration
     FINDING = 10  # a check found what must be mended
+    HOSTS = 11  # a real machine failed or was not reached
     INTERRUPTED = 130  # Ctrl-C
 
 

@@ -37,7 +37,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         path = self.get_option("path")
-        self._out = Path(path).open("a", encoding="utf-8") if path else None
+        if path:
+            self._out = Path(path).open("a", encoding="utf-8")  # noqa: SIM115 (open as long as the run)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         role = task._role.get_name() if task._role else ""

@@ -1,0 +1,110 @@
+"""What each verb of `bastide nodes` does: look at the fleet, run a playbook, tell what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cli.console import Steps
+from cli.environment import Target
+from cli.nodes import access, ansible, evidence, fleet, views
+from cli.nodes.ansible import Ran
+from cli.outcome import CliError, Exit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """How a verb is to run: `limit` names machines or groups, `extra` are further variables."""
+
+    limit: str = ""
+    check: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+    def options(self) -> list[str]:
+        return [
+            *(["--limit", self.limit] if self.limit else []),
+            *(["--check", "--diff"] if self.check else []),
+        ]
+
+
+def parse_extra(words: Sequence[str]) -> dict[str, Any]:
+    """Variables given as `KEY=VALUE`; a value that is JSON is taken as JSON. Raises `CliError`."""
+    found: dict[str, Any] = {}
+    for word in words:
+        key, given, value = word.partition("=")
+        if not given or not key.isidentifier():
+            raise CliError(
+                Exit.USAGE, f"--extra {word}: must be KEY=VALUE", "e.g. --extra bastide_hardware=false"
+            )
+        try:
+            found[key] = json.loads(value)
+        except ValueError:
+            found[key] = value
+    return found
+
+
+def converge(target: Target, steps: Steps, outputs: Mapping[str, Any], wanted: Wanted) -> Ran:
+    """Bring the machines from reached to validated: `site.yml`, one line of progress."""
+    variables = access.variables(target) | dict(wanted.extra)
+    ran = run(target, steps, "site", outputs, Wanted(limit=wanted.limit, check=wanted.check, extra=variables))
+    if ran.code is Exit.OK and not wanted.check:
+        _keep(target, steps, ran)
+        access.adopt(target)
+    return ran
+
+
+def validate(target: Target, steps: Steps, outputs: Mapping[str, Any], wanted: Wanted) -> Ran:
+    """Prove that the machines are what their roles promise; the record of it is evidence."""
+    ran = run(target, steps, "validate", outputs, wanted)
+    _keep(target, steps, ran)
+    return ran
+
+
+def upgrade(target: Target, steps: Steps, outputs: Mapping[str, Any], wanted: Wanted) -> Ran:
+    """Patch the machines and bring them to the pinned versions, domain by domain."""
+    return run(target, steps, "upgrade", outputs, wanted)
+
+
+def decommission(
+    target: Target, steps: Steps, outputs: Mapping[str, Any], hosts: Sequence[str], wanted: Wanted
+) -> Ran:
+    """Take machines out of service and erase their disks. For ever."""
+    names = fleet.machines(fleet.require(target, outputs), list(hosts))
+    variables = {"bastide_leaving": ",".join(names), **wanted.extra}
+    return run(target, steps, "decommission", outputs, Wanted(check=wanted.check, extra=variables))
+
+
+def run(target: Target, steps: Steps, playbook: str, outputs: Mapping[str, Any], wanted: Wanted) -> Ran:
+    """Run a playbook on machines that exist and are named rightly; each fault is printed in full."""
+    machines = fleet.require(target, outputs)
+    if wanted.limit:
+        fleet.chosen(machines, wanted.limit)
+    with steps.step("nodes" if playbook == "site" else f"nodes {playbook}") as step:
+        ran = ansible.play(
+            target, playbook, outputs, variables=wanted.extra, options=wanted.options(), tell=step.tell
+        )
+        step.note = views.note(ran, check=wanted.check)
+        step.state = "ok" if ran.code is Exit.OK else "fail"
+    views.print_faults(steps.console, ran)
+    return ran
+
+
+def bundle(folder: Path) -> dict[str, Any]:
+    """Write the index of a folder of programs; its digest and what it lists."""
+    from dataclasses import asdict  # noqa: PLC0415
+
+    from cli.nodes.bundle import write_index  # noqa: PLC0415
+
+    digest, listed = write_index(folder)
+    return {"digest": digest, "artifacts": [asdict(each) for each in listed]}
+
+
+def _keep(target: Target, steps: Steps, ran: Ran) -> None:
+    """Keep what the machines proved. Checks of a preflight are no proof of what they are."""
+    reports = [report for report in ran.reports if report["phase"] == "validation"]
+    if reports:
+        path, record = evidence.keep(target.evidence, target.name, reports)
+        views.print_record(steps.console, record, path)
