@@ -128,7 +128,7 @@ class _Monitor(mocks.MockMonitor):
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802 (the protocol's own name)
         name = request.urn.rsplit("::", 1)[-1]
-        self.recording.outputs[name] = rpc.deserialize_properties(request.outputs)
+        self.recording.outputs[name] = _whole(rpc.deserialize_properties(request.outputs))
         return super().RegisterResourceOutputs(request)
 
 
