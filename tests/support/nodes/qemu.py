@@ -30,7 +30,17 @@ PACKAGES = (
     *("ca-certificates", "dbus", "iproute2", "kmod", "openssh-server", "python3", "python3-apt"),
     *("systemd-sysv", "udev"),
     *("linux-image-cloud-amd64", "initramfs-tools", "shim-signed", "grub-efi-amd64-signed", "zstd"),
-    *("cryptsetup", "dmsetup", "e2fsprogs", "fdisk", "gdisk", "lvm2", "nvme-cli", "thin-provisioning-tools"),
+    *(
+        "cryptsetup",
+        "dmeventd",
+        "dmsetup",
+        "e2fsprogs",
+        "fdisk",
+        "gdisk",
+        "lvm2",
+        "nvme-cli",
+        "thin-provisioning-tools",
+    ),
     *("libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-device0"),
     *("mokutil", "tpm2-tools", "xfsprogs"),
 )
