@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from policies.objects import metadata
+from policies.objects import metadata, name
 from policies.registry import HERE, rules
 from policies.rule import Object, Rule
 from policies.rules.governance.exceptions_valid.rule import RULE as VALID
@@ -35,11 +35,11 @@ class Waiver:
 
     def excuses(self, rule: Rule, obj: Object) -> bool:
         """Whether it excuses an object from a rule; never one whose name or namespace is unknown."""
-        kind, name = obj.get("kind"), metadata(obj).get("name")
+        kind, named = obj.get("kind"), name(obj)
         namespace = metadata(obj).get("namespace") or ""
-        if rule.id != self.rule or not all(map(known, (kind, name, namespace))):
+        if rule.id != self.rule or not all(map(known, (kind, named, namespace))):
             return False
-        return kind in self.kinds and namespace == self.namespace and self._names(str(name))
+        return kind in self.kinds and namespace == self.namespace and self._names(str(named))
 
     def _names(self, name: str) -> bool:
         return name.startswith(self.name[:-1]) if self.name.endswith("*") else name == self.name

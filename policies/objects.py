@@ -1,4 +1,4 @@
-"""What rules ask of any Kubernetes object."""
+"""What rules ask of any object: of Kubernetes, or another resource with a kind of our own making."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, Final
 from components.kubernetes import type_token
 from policies.rule import Object, Planned
 
+OPENSTACK: Final = "openstack.org"
+"""API group under which rules name OpenStack's resources: `openstack.org/networking/Port`."""
 SYSTEM_NAMESPACES: Final = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
@@ -24,13 +26,27 @@ def notes(obj: Object) -> Any:
     return metadata(obj).get("annotations") or {}
 
 
+def name(obj: Object) -> Any:
+    """The name of an object; OpenStack's resources have theirs at the top."""
+    if str(obj.get("apiVersion")).startswith(f"{OPENSTACK}/"):
+        return obj.get("name")
+    return metadata(obj).get("name")
+
+
 def spec(obj: Object) -> Any:
     return obj.get("spec") or {}
 
 
 def token(kind: str) -> str:
-    """The Pulumi type of a rule's kind: `apps/v1/Deployment` -> `kubernetes:apps/v1:Deployment`."""
+    """The Pulumi type of a rule's kind.
+
+    `apps/v1/Deployment` is `kubernetes:apps/v1:Deployment`, `openstack.org/networking/Port` is
+    `openstack:networking/port:Port`.
+    """
     api_version, _, name = kind.rpartition("/")
+    group, _, module = api_version.partition("/")
+    if group == OPENSTACK:
+        return f"openstack:{module}/{name[0].lower()}{name[1:]}:{name}"
     return type_token(api_version, name)
 
 

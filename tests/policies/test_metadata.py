@@ -10,12 +10,12 @@ import yaml
 
 from policies import admission, docs
 from policies.exceptions import load
-from policies.objects import token
+from policies.objects import OPENSTACK, token
 from policies.registry import HERE, RULES, rules
 from policies.rule import Rule
 
 ALL = rules()
-NEVER_AT_THE_API = ("helm.sh/", "bastide.dev/")
+NEVER_AT_THE_API = ("helm.sh/", "bastide.dev/", f"{OPENSTACK}/")
 each = pytest.mark.parametrize("rule", ALL, ids=lambda rule: rule.id)
 
 
@@ -73,7 +73,8 @@ def test_every_control_is_named_by_a_rule() -> None:
 
 
 def test_every_kind_is_one_of_the_kubernetes_provider() -> None:
-    kinds = {kind for rule in ALL for kind in rule.kinds if not kind.startswith("bastide.dev/")}
+    others = ("bastide.dev/", f"{OPENSTACK}/")
+    kinds = {kind for rule in ALL for kind in rule.kinds if not kind.startswith(others)}
     assert token("v1/Pod") == "kubernetes:core/v1:Pod"
     assert all(
         re.fullmatch(r"kubernetes:[a-z0-9./-]+/v\d((alpha|beta)\d)?:[A-Z][A-Za-z]+", token(kind))

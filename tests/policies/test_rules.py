@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from components.kubernetes import type_token
+from policies.objects import token
 from policies.registry import folder, rules
 from policies.rule import Planned, Rule
 from policies.unknown import UNKNOWN, partial
@@ -36,7 +36,7 @@ def judge(rule: Rule, case: Any) -> list[str]:
 
 def planned(stack: list[dict[str, Any]]) -> list[Planned]:
     return [
-        Planned(type=type_token(one["apiVersion"], one["kind"]), urn=f"urn:{index}", props=one)
+        Planned(type=token(f"{one['apiVersion']}/{one['kind']}"), urn=f"urn:{index}", props=one)
         for index, one in enumerate(stack)
     ]
 

@@ -1,4 +1,4 @@
-"""The plan of a site: plain values, judged without an SDK. Every point that a real OpenStack refused is here."""
+"""The plan of a site as plain values, without an SDK. Every point that a real OpenStack refused is here."""
 
 from __future__ import annotations
 
