@@ -89,7 +89,7 @@ def open_environment(
     """
     model = load_environment(config, name, override, dates=dates)
     if model.foundation.environment.kind != "twin":
-        variables = {**os.environ, "PULUMI_OPTION_POLICY_PACK": str(PACK)}
+        variables = {**os.environ, **_real(name)}
         return Target(name=name, model=model, variables=variables, twin=None)
     settings = TwinSettings.of(name)
     variables = {**os.environ, **twin.environment(settings)}
@@ -114,9 +114,14 @@ def state_problems(target: Target) -> list[StateProblem]:
 
 def exports(target: Target) -> dict[str, str]:
     """The variables that make plain `pulumi` and `kubectl` work on this environment."""
-    if target.twin:
-        return twin.environment(target.twin)
-    return {"PULUMI_OPTION_POLICY_PACK": str(PACK)}
+    return twin.environment(target.twin) if target.twin else _real(target.name)
+
+
+def _real(name: str) -> dict[str, str]:
+    """The variables of an environment on real machines: a kubeconfig only where the caller names none."""
+    own = TwinSettings.of(name).kubeconfig  # fetched by `bastide nodes up`
+    fetched = {"KUBECONFIG": str(own)} if own.is_file() and not os.environ.get("KUBECONFIG") else {}
+    return {"PULUMI_OPTION_POLICY_PACK": str(PACK), **fetched}
 
 
 def evidence_folders() -> list[Path]:

@@ -77,7 +77,7 @@ def up(target: Target, steps: Steps, tenant: str | None, *, nodes: bool = True) 
         report.outcomes = operate(target, steps, "up", stages[:1])
         if nodes and report.code is Exit.OK and fleet.real(_foundation(target, report)):
             report.nodes = verbs.converge(target, steps, _foundation(target, report), verbs.Wanted())
-            target = access.reach(target)
+            target = access.adopt(target)
         stages = stages[1:]
     if report.code is Exit.OK:
         report.outcomes += operate(target, steps, "up", stages)

@@ -7,9 +7,11 @@ from typing import Any
 
 from cli import engine
 from cli.environment import Target, state_problems
+from cli.nodes import evidence, fleet
 from cli.outcome import Exit
 from components import naming
 from components.cluster import ApiError, Cluster, UnreachableError
+from components.model.outputs import FoundationOutputs
 from components.upstream import values
 from twin import api as twin
 
@@ -22,6 +24,8 @@ def status(target: Target, *, drift: bool) -> dict[str, Any]:
     if target.twin:
         report["members"] = [asdict(member) for member in twin.status(target.twin)]
         report["stand_ins"] = twin.stand_ins(target.twin)
+    else:
+        report["machines"] = _machines(target)
     try:
         with target.cluster() as cluster:
             report["cluster"] = _cluster(cluster)
@@ -37,6 +41,20 @@ def status(target: Target, *, drift: bool) -> dict[str, Any]:
     elif any(stack["drift"] for stack in report["stacks"]):
         report["exit"] = int(Exit.DRIFT)
     return report
+
+
+def _machines(target: Target) -> dict[str, Any]:
+    """The real machines as declared, and what their last validation said; nothing is asked of them."""
+    stack = target.stack("foundation")
+    outputs = engine.export(target, stack).get("foundation")
+    hosts = FoundationOutputs.parse(outputs, stack).hosts if outputs and fleet.real(outputs) else ()
+    last = evidence.last(target.evidence) or {}
+    return {
+        "count": len(hosts),
+        "unpinned": [host.name for host in hosts if not host.host_key],
+        "validated": {key: last.get(key) for key in ("at", "passed", "checks")} if last else None,
+        "unvalidated": [host.name for host in hosts if host.name not in last.get("hosts", {})],
+    }
 
 
 def _cluster(cluster: Cluster) -> dict[str, Any]:

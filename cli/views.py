@@ -15,6 +15,7 @@ from cli.coverage import Row
 
 def print_status(console: Console, report: Mapping[str, Any]) -> None:
     _print_members(console, report)
+    _print_machines(console, report)
     cluster = report["cluster"]
     if not cluster["reachable"]:
         console.print(f"{MARKS['fail']} cluster: {escape(cluster['error'])}", highlight=False)
@@ -44,6 +45,26 @@ def _print_members(console: Console, report: Mapping[str, Any]) -> None:
         console.print(f"{mark} {member['name']:<24} {member['state']}", highlight=False)
     for name in report.get("stand_ins", []):
         console.print(f"{MARKS['warn']} {name}: our stand-in is used, the official plug-in is not here")
+
+
+def _print_machines(console: Console, report: Mapping[str, Any]) -> None:
+    found = report.get("machines")
+    if not found or not found["count"]:
+        return
+    last = found["validated"]
+    said = (
+        f"last validated {last['at']}: {'well' if last['passed'] else 'not well'}"
+        if last
+        else "never validated"
+    )
+    well = last and last["passed"] and not found["unvalidated"] and not found["unpinned"]
+    console.print(f"{MARKS['ok' if well else 'warn']} {found['count']} machines, {said}", highlight=False)
+    for what, names in (
+        ("no host key pinned", found["unpinned"]),
+        ("not validated then", found["unvalidated"]),
+    ):
+        if names and last:
+            console.print(f"    {what}: {', '.join(names)}", highlight=False)
 
 
 def _print_stack(console: Console, stack: Mapping[str, Any]) -> None:

@@ -79,22 +79,28 @@ def folder(target: Target) -> Path:
     return TwinSettings.of(target.name).home / "nodes"
 
 
+def link(path: Path) -> Path:
+    """Make `path` a place in which Ansible finds the collection; it is the checkout's own."""
+    nodes = path / "ansible_collections" / "bastide" / "nodes"
+    nodes.parent.mkdir(parents=True, exist_ok=True)
+    if not nodes.is_symlink() or nodes.readlink() != COLLECTION:
+        nodes.unlink(missing_ok=True)
+        nodes.symlink_to(COLLECTION)
+    return path
+
+
 def prepare(target: Target) -> dict[str, str]:
     """Make what plain `ansible-playbook` needs; its variables.
 
     The inventory's source asks the engine; a run of `bastide nodes` uses the outputs that it has read itself.
     """
     home = folder(target)
-    link = home / "collections" / "ansible_collections" / "bastide" / "nodes"
-    link.parent.mkdir(parents=True, exist_ok=True)
-    if not link.is_symlink() or link.readlink() != COLLECTION:
-        link.unlink(missing_ok=True)
-        link.symlink_to(COLLECTION)
+    collections = link(home / "collections")
     source = home / f"{target.name}.bastide.yaml"
     source.write_text(yaml.safe_dump({"plugin": "bastide.nodes.stack", "environment": target.name}))
     return {
         "ANSIBLE_CONFIG": str(COLLECTION / "ansible.cfg"),
-        "ANSIBLE_COLLECTIONS_PATH": str(home / "collections"),
+        "ANSIBLE_COLLECTIONS_PATH": str(collections),
         "ANSIBLE_INVENTORY": str(source),
     }
 
@@ -122,13 +128,16 @@ def require_tools() -> Path:
 def play(
     target: Target,
     playbook: str,
-    outputs: Mapping[str, Any],
+    outputs: Mapping[str, Any] | None,
     *,
     variables: Mapping[str, Any] | None = None,
     options: Sequence[str] = (),
     tell: Tell = lambda _: None,
 ) -> Ran:
-    """Run `bastide.nodes.<playbook>` on the machines that the foundation's `outputs` tell of."""
+    """Run `bastide.nodes.<playbook>` on the machines that the foundation's `outputs` tell of.
+
+    Without outputs it runs on this computer alone.
+    """
     program = require_tools()
     home = folder(target)
     environment = _environment(target, home, outputs)
@@ -164,20 +173,27 @@ def play(
     return ran
 
 
-def _environment(target: Target, home: Path, outputs: Mapping[str, Any]) -> dict[str, str]:
-    own = prepare(target)
+def _source(target: Target, home: Path, outputs: Mapping[str, Any] | None) -> str:
+    """The inventory of one run: it holds still while the stack may change."""
+    if outputs is None:
+        return "localhost,"
     (home / "run").mkdir(exist_ok=True)
     (home / "run" / "outputs.json").write_text(json.dumps({"foundation": outputs}))
     source = home / "run" / f"{target.name}.bastide.yaml"
     content = {"plugin": "bastide.nodes.stack", "environment": target.name, "outputs": "outputs.json"}
     source.write_text(yaml.safe_dump(content))
+    return str(source)
+
+
+def _environment(target: Target, home: Path, outputs: Mapping[str, Any] | None) -> dict[str, str]:
+    own = prepare(target)
     kept = {key: value for key, value in target.variables.items() if not key.startswith("ANSIBLE_")}
     chosen = {key: value for key, value in target.variables.items() if key in _KEPT}
     return {
         **kept,
         **own,
         "ANSIBLE_HOME": str(home / "ansible"),
-        "ANSIBLE_INVENTORY": str(source),
+        "ANSIBLE_INVENTORY": _source(target, home, outputs),
         "ANSIBLE_NOCOLOR": "1",
         "ANSIBLE_SSH_CONTROL_PATH_DIR": str(Path.home() / ".ansible" / "cp"),
         **chosen,

@@ -32,14 +32,18 @@ Extra = Annotated[
 class _Call:
     """What every verb starts from: the environment, its outputs, where to tell."""
 
-    def __init__(self, env: str, config: Path, outputs: Path | None, *, as_json: bool) -> None:
+    def __init__(
+        self, env: str, config: Path, outputs: Path | None, *, as_json: bool, deployed: bool = True
+    ) -> None:
         from cli.console import Steps
         from cli.environment import open_environment
         from cli.nodes import fleet
 
         self.steps = Steps(Console(stderr=as_json, soft_wrap=True))
         self.target = open_environment(env, config, dates=())
-        self.outputs = fleet.given(outputs) if outputs else fleet.told(self.target)
+        self.outputs: dict[str, Any] = {}
+        if deployed:
+            self.outputs = fleet.given(outputs) if outputs else fleet.told(self.target)
         self.as_json = as_json
 
     def end(self, ran: Any) -> None:
@@ -79,10 +83,12 @@ def up(
     as_json: Json = False,
 ) -> None:
     """Bring the machines from reached to validated nodes. Again: changes nothing. After a fault: goes on."""
-    from cli.nodes import verbs
+    from cli.nodes import access, verbs
 
     call, wanted = _Call(env, config, outputs, as_json=as_json), _wanted(limit, extra, check=check)
-    call.end(verbs.converge(call.target, call.steps, call.outputs, wanted))
+    ran = verbs.converge(call.target, call.steps, call.outputs, wanted)
+    access.adopt(call.target)
+    call.end(ran)
 
 
 @app.command()
@@ -144,6 +150,23 @@ def decommission(
     call.end(
         verbs.decommission(call.target, call.steps, call.outputs, hosts, _wanted("", extra, check=check))
     )
+
+
+@app.command()
+def enroll(
+    env: Env,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The machines and their controllers.")],
+    *,
+    check: Check = False,
+    extra: Extra = None,
+    config: Config = CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Enrol bare-metal machines in Ironic by Redfish, before the foundation makes instances of them."""
+    from cli.nodes import verbs
+
+    call = _Call(env, config, None, as_json=as_json, deployed=False)
+    call.end(verbs.enroll(call.target, call.steps, file, _wanted("", extra, check=check)))
 
 
 @app.command()

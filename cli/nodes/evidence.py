@@ -14,8 +14,13 @@ from cli.provider.stackfile import replace
 FOLDER = "nodes"
 
 
-def keep(folder: Path, environment: str, reports: Sequence[Mapping[str, Any]]) -> tuple[Path, dict[str, Any]]:
-    """Write the reports of all machines as one record with its own digest; where it is, and what it says."""
+def keep(
+    folder: Path, environment: str, reports: Sequence[Mapping[str, Any]], faults: Sequence[Mapping[str, Any]]
+) -> tuple[Path, dict[str, Any]]:
+    """Write the reports of all machines as one record with its own digest; where it is, and what it says.
+
+    `faults` are steps that failed, which may be why a report is missing: with one, nothing is proven.
+    """
     at = now()
     hosts: dict[str, list[Mapping[str, Any]]] = {}
     for report in reports:
@@ -24,7 +29,8 @@ def keep(folder: Path, environment: str, reports: Sequence[Mapping[str, Any]]) -
         "environment": environment,
         "at": at,
         "operator": operator(),
-        "passed": bool(reports) and all(report["passed"] for report in reports),
+        "passed": bool(reports) and not faults and all(report["passed"] for report in reports),
+        "faults": [{key: fault[key] for key in ("host", "step", "said")} for fault in faults],
         "checks": dict(tally(reports)),
         "hosts": hosts,
     }

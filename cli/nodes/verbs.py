@@ -52,7 +52,6 @@ def converge(target: Target, steps: Steps, outputs: Mapping[str, Any], wanted: W
     ran = run(target, steps, "site", outputs, Wanted(limit=wanted.limit, check=wanted.check, extra=variables))
     if ran.code is Exit.OK and not wanted.check:
         _keep(target, steps, ran)
-        access.adopt(target)
     return ran
 
 
@@ -77,11 +76,25 @@ def decommission(
     return run(target, steps, "decommission", outputs, Wanted(check=wanted.check, extra=variables))
 
 
-def run(target: Target, steps: Steps, playbook: str, outputs: Mapping[str, Any], wanted: Wanted) -> Ran:
-    """Run a playbook on machines that exist and are named rightly; each fault is printed in full."""
-    machines = fleet.require(target, outputs)
-    if wanted.limit:
-        fleet.chosen(machines, wanted.limit)
+def enroll(target: Target, steps: Steps, file: Path, wanted: Wanted) -> Ran:
+    """Enrol bare-metal machines in Ironic; passwords come from the environment, named in the file."""
+    if not file.is_file():
+        raise CliError(Exit.USAGE, f"there is no file {file}", "docs/how-to/bare-metal.md shows one")
+    variables = {"bastide_enroll_nodes": str(file.resolve()), **wanted.extra}
+    return run(target, steps, "enroll", None, Wanted(check=wanted.check, extra=variables))
+
+
+def run(
+    target: Target, steps: Steps, playbook: str, outputs: Mapping[str, Any] | None, wanted: Wanted
+) -> Ran:
+    """Run a playbook on machines that exist and are named rightly; each fault is printed in full.
+
+    Without outputs it runs on this computer alone.
+    """
+    if outputs is not None:
+        machines = fleet.require(target, outputs)
+        if wanted.limit:
+            fleet.chosen(machines, wanted.limit)
     with steps.step("nodes" if playbook == "site" else f"nodes {playbook}") as step:
         ran = ansible.play(
             target, playbook, outputs, variables=wanted.extra, options=wanted.options(), tell=step.tell
@@ -105,6 +118,6 @@ def bundle(folder: Path) -> dict[str, Any]:
 def _keep(target: Target, steps: Steps, ran: Ran) -> None:
     """Keep what the machines proved. Checks of a preflight are no proof of what they are."""
     reports = [report for report in ran.reports if report["phase"] == "validation"]
-    if reports:
-        path, record = evidence.keep(target.evidence, target.name, reports)
+    if reports or ran.faults:
+        path, record = evidence.keep(target.evidence, target.name, reports, ran.faults)
         views.print_record(steps.console, record, path)

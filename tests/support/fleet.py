@@ -131,3 +131,18 @@ def write(outputs_: FoundationOutputs, folder: Path) -> Path:
     content = {"plugin": "bastide.nodes.stack", "environment": outputs_.environment}
     source.write_text(yaml.safe_dump({**content, "outputs": "outputs.json"}))
     return source
+
+
+def of(machines: dict[str, tuple[str, str, str]]) -> FoundationOutputs:
+    """The first of `machines` (address, user, host key by name) as control plane, the others as workers."""
+    told = fleet().dump()
+    masters = next(pool for pool in told["pools"] if pool["id"] == "masters")
+    told["pools"] = [masters, {**masters, "id": "workers", "controlPlane": False}]
+    told["networks"] = [each for each in told["networks"] if each["role"] in ("pods", "services")]
+    told["hosts"] = []
+    for name, (address, user, key) in machines.items():
+        pool = "workers" if told["hosts"] else "masters"
+        host = {"name": name, "pool": pool, "rack": "w1", "address": address, "user": user, "hostKey": key}
+        told["hosts"].append(host)
+        told["networks"].append({"id": f"of-{name}", "role": "management", "cidr": f"{address}/32"})
+    return FoundationOutputs.parse(told)

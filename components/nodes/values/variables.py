@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -110,10 +111,17 @@ def of_host(host: HostOutputs, pool: PoolOutputs, pin: str) -> dict[str, Any]:
         "ansible_host": host.address,
         "ansible_port": host.port,
         "ansible_user": host.user,
+        "ansible_control_path": _control_path(host),
         "ansible_ssh_common_args": ssh_arguments(host.name, host.host_key, pin),
         "bastide_host_key": host.host_key or "",
         "kubernetes_labels": {**pool.labels, naming.RACK: host.rack},
     }
+
+
+def _control_path(host: HostOutputs) -> str:
+    """Where SSH keeps an open connection: another pinned key never finds that of the one before."""
+    about = f"{host.user}@{host.address}:{host.port} {host.host_key}"
+    return f"%(directory)s/{sha256(about.encode()).hexdigest()[:16]}"
 
 
 def ssh_arguments(name: str, fingerprint: str | None, pin: str) -> str:

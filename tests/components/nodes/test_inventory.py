@@ -123,6 +123,15 @@ def test_only_the_pinned_key_is_ever_known() -> None:
     assert told["KnownHostsCommand"] == f'/bin/sh "/opt/my things/100%%/pin.sh" gpu-9 {KEY} %I %f %H %t %K'
 
 
+def test_another_pinned_key_never_finds_the_connection_of_the_one_before() -> None:
+    paths = {
+        made(changed("hosts.1.hostKey", key)).of_hosts["gpu-9"]["ansible_control_path"]
+        for key in (KEY, "SHA256:" + "B" * 43, None)
+    }
+    assert len(paths) == 3
+    assert all(path.startswith("%(directory)s/") and len(path) < 40 for path in paths)
+
+
 def test_a_machine_without_a_key_cannot_be_reached() -> None:
     found = made(fleet()).variables("rented-0")
     assert found["bastide_host_key"] == ""
