@@ -6,6 +6,7 @@
     python -m tests.support.nodes [--lab NAME] inventory       an Ansible inventory of the lab's machines
     python -m tests.support.nodes [--lab NAME] reset HOST...   make machines as new
     python -m tests.support.nodes [--lab NAME] artifacts DIR   serve DIR at http://mirror/artifacts
+    python -m tests.support.nodes [--lab NAME] bundle          make and serve what Kubernetes nodes install
     python -m tests.support.nodes list                         all labs and machines
     python -m tests.support.nodes [--lab NAME] down [HOST...]  remove machines, or the whole lab
 
@@ -24,6 +25,7 @@ from pathlib import Path
 import yaml
 
 from tests.support.nodes.inventory import inventory_of
+from tests.support.nodes.kubernetes import make_bundle
 from tests.support.nodes.lab import Lab, LabError
 from tests.support.nodes.places import RUNTIME
 
@@ -64,6 +66,11 @@ def artifacts(lab: Lab, words: list[str]) -> int:
     return 0
 
 
+def bundle(lab: Lab, words: list[str]) -> int:
+    lab.ensure()
+    return artifacts(lab, [str(make_bundle(lab.place.disk / "artifacts"))])
+
+
 def show(lab: Lab, words: list[str]) -> int:
     for folder in sorted(RUNTIME.glob("[!.]*")):
         other = Lab(folder.name)
@@ -90,7 +97,7 @@ def down(lab: Lab, names: list[str]) -> int:
 
 VERBS = {
     **{"up": up, "run": run, "ssh": ssh, "inventory": inventory, "reset": reset},
-    **{"artifacts": artifacts, "list": show, "down": down},
+    **{"bundle": bundle, "artifacts": artifacts, "list": show, "down": down},
 }
 
 

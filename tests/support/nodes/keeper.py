@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from tests.support.nodes import cgroups, image, sources
 from tests.support.nodes.machine import Guest
 from tests.support.nodes.mirror import Mirror, Store
@@ -56,6 +58,7 @@ def clear(place: Place) -> None:
     cgroups.clear(place.name)
     shutil.rmtree(place.disk, ignore_errors=True)
     shutil.rmtree(place.run, ignore_errors=True)
+    (RUNTIME / f".{place.name}.log").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -170,8 +173,9 @@ class Keeper:
 
 def main() -> int:
     place = Place(name=sys.argv[1])
-    clear_remains()
-    lock = hold(place.run / "lock")
+    with FileLock(RUNTIME / ".clearing"):  # nobody takes a lab that has just begun for a remain
+        lock = hold(place.run / "lock")
+        clear_remains()
     if not lock:
         print(f"lab {place.name} is running already", file=sys.stderr)
         return 1

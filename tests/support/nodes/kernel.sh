@@ -17,7 +17,7 @@ for part in kernel vm fs; do
     done
 done
 mkdir -p /run/lab/sys/kernel/random
-mount --bind /proc/sys/kernel/random /run/lab/sys/kernel/random
+mount --rbind /proc/sys/kernel/random /run/lab/sys/kernel/random
 for part in kernel vm fs; do
     mount --rbind "/run/lab/sys/$part" "/proc/sys/$part"
 done

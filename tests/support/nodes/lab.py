@@ -24,7 +24,7 @@ from tests.support.command import ROOT, Done
 from tests.support.nodes.places import RUNTIME, LabError, Place
 
 __all__ = ["Lab", "LabError", "Machine", "needs"]
-_NEEDED = {
+NEEDED = {
     "ip": "iproute2",
     "mmdebstrap": "mmdebstrap",
     "setpriv": "util-linux",
@@ -41,7 +41,7 @@ def needs() -> str:
         return "test machines need root"
     if not Path("/etc/debian_version").exists() or not Path("/usr/lib/apt/apt-helper").exists():
         return "test machines need Debian 12 or 13 here"
-    missing = sorted({package for program, package in _NEEDED.items() if not shutil.which(program)})
+    missing = sorted({package for program, package in NEEDED.items() if not shutil.which(program)})
     return f"test machines need: apt-get install {' '.join(missing)}" if missing else ""
 
 
@@ -128,8 +128,8 @@ class Lab:
         reason = needs()
         if reason:
             raise LabError(reason)
-        self.place.run.mkdir(parents=True, exist_ok=True)
-        with (self.place.run / "keeper.log").open("w") as log:
+        RUNTIME.mkdir(parents=True, exist_ok=True)
+        with (RUNTIME / f".{self.place.name}.log").open("w") as log:
             self.keeper = subprocess.Popen(
                 [*_CAGE, *_keeper(self.place.name, detached)],
                 cwd=ROOT,

@@ -1,0 +1,105 @@
+"""`make test-nodes`: the roles on real Debian machines, then a whole environment's hosts, in one command.
+
+    python -m tests.nodes [--install] [--only-scenarios | --only-tests] [SCENARIO...]
+
+Needs root on Debian. `--install` (or CI=true) fetches the packages that are missing; else they are named.
+BASTIDE_TEST_WORKERS (default 2) scenarios run side by side. It fails where nothing ran.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tests.nodes import needs, scenarios
+from tests.nodes.scenarios import Outcome
+from tests.support.command import ROOT
+from tests.support.nodes import Lab, LabError
+from tests.support.nodes.kubernetes import make_bundle
+from tests.support.nodes.lab import needs as lab_needs
+from twin.errors import TwinError
+
+REPORTS = ROOT / "reports" / "nodes"
+SWITCH = "BASTIDE_TEST_NODES"
+"""Set for the tests of this folder: `make test` leaves them out, and says so."""
+
+
+def run_scenarios(names: Sequence[str]) -> Iterator[Outcome]:
+    """The scenarios, a few at a time on machines of one lab, as each ends."""
+    workers = int(os.environ.get("BASTIDE_TEST_WORKERS", "2"))
+    with Lab() as lab, ThreadPoolExecutor(max_workers=min(workers, 2)) as pool:
+        serve_programs(lab)
+        environ = {
+            **{"BASTIDE_LAB": lab.place.name, "NO_COLOR": "1", "MOLECULE_COMMAND_BORDERS": "false"},
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        }
+        yield from pool.map(lambda name: tell(scenarios.run(name, REPORTS, environ)), names)
+
+
+def serve_programs(lab: Lab) -> None:
+    """Offer what roles install from a bundle; a scenario that asks for what is not there fails by itself."""
+    try:
+        lab.serve_artifacts(make_bundle(lab.place.disk / "artifacts"))
+    except TwinError as error:
+        print(f"== no bundle of programs: {error}", flush=True)
+
+
+def run_tests() -> Iterator[Outcome]:
+    """The tests of this folder: whole environments on several machines."""
+    results = REPORTS / "tests.xml"
+    results.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "pytest", "tests/nodes", "-q", "--timeout=1800", f"--junitxml={results}"]
+    subprocess.run(command, cwd=ROOT, env={**os.environ, SWITCH: "1"}, check=False)
+    if not results.exists():
+        yield tell(
+            Outcome(name="tests/nodes", verdict="failed", seconds=0, note="pytest ended without results")
+        )
+        return
+    yield from map(tell, scenarios.outcomes(results))
+
+
+def tell(outcome: Outcome) -> Outcome:
+    print(outcome, flush=True)
+    return outcome
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--install", action="store_true", default=os.environ.get("CI") == "true")
+    parser.add_argument("--only-scenarios", action="store_true")
+    parser.add_argument("--only-tests", action="store_true")
+    parser.add_argument("names", nargs="*")
+    asked = parser.parse_args()
+    begun = time.monotonic()
+    if asked.install:
+        needs.install()
+    if reason := lab_needs():
+        print(f"error: {reason} (or run this with --install)", file=sys.stderr)
+        return 2
+    REPORTS.mkdir(parents=True, exist_ok=True)
+    told: list[Outcome] = []
+    try:
+        if not asked.only_tests:
+            told += run_scenarios(asked.names or scenarios.wanted())
+        if not asked.only_scenarios and not asked.names:
+            told += run_tests()
+    except LabError as error:
+        told.append(tell(Outcome(name="lab", verdict="failed", seconds=0, note=str(error))))
+    count = {
+        verdict: sum(each.verdict == verdict for each in told) for verdict in ("passed", "failed", "skipped")
+    }
+    print(", ".join(f"{number} {verdict}" for verdict, number in count.items()), end="")
+    print(f" in {time.monotonic() - begun:.0f} s", flush=True)
+    return 0 if count["passed"] and not count["failed"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
