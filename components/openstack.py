@@ -6,6 +6,7 @@ may point at each other by `Ref`. This module hands it to the SDK, which is impo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -13,7 +14,7 @@ from typing import Any, Final
 
 import pulumi
 
-PROVIDER: Final = "openstack:index/provider:Provider"
+_FILES: Final = ("OS_CLIENT_CONFIG_FILE", "OS_CLIENT_SECURE_FILE")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,10 +73,16 @@ def refs(value: Any) -> Iterable[Ref]:
 def provider(name: str, *, cloud: str, region: str, opts: pulumi.ResourceOptions) -> pulumi.ProviderResource:
     """The provider of one cloud of `clouds.yaml`.
 
-    Whatever the SDK would take from variables `OS_...` in its place is given, so that none counts.
+    Variables `OS_...` would count before `clouds.yaml`, in all sites alike: they are refused (`Unusable`),
+    and whatever else the SDK would take from them is given.
     """
     import pulumi_openstack  # noqa: PLC0415 (needed only where there is an OpenStack)
 
+    if found := sorted(name for name in os.environ if name.startswith("OS_") and name not in _FILES):
+        raise Unusable(
+            f"cloud {cloud}: {', '.join(found)} in the environment would count before clouds.yaml. "
+            f"Unset them; only {' and '.join(_FILES)} may be set, to say where that file is."
+        )
     return pulumi_openstack.Provider(
         name,
         cloud=cloud,
@@ -97,7 +104,8 @@ def register(
     for part in plan:
         if isinstance(part, Lookup):
             call = _member(part.kind, "_output")
-            asked = call(**part.inputs, opts=pulumi.InvokeOutputOptions(provider=provider))
+            given = {name: _resolved(value, made) for name, value in part.inputs.items()}
+            asked = call(**given, opts=pulumi.InvokeOutputOptions(provider=provider))
             made[part.key] = asked.apply(part.pick)
         else:
             own = pulumi.ResourceOptions(

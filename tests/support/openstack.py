@@ -126,6 +126,14 @@ def answers(**functions: Any) -> Answers:
     """A cloud in which everything is there; `functions` change what one answers, e.g. `getNetwork`."""
     told = {
         "networking/getNetwork": lambda asked: {**asked, "id": "external-1", "subnets": ["subnet-1"]},
+        "identity/getAuthScope": lambda asked: {**asked, "id": "1", "projectId": "project-1"},
+        "compute/getQuotaSetV2": lambda asked: {
+            **asked,
+            "id": "1",
+            "instances": 20,
+            "cores": -1,
+            "ram": 2**20,
+        },
         "compute/getFlavor": lambda asked: {**asked, "id": f"id-of-{asked['name']}"},
         "compute/getKeypair": lambda asked: {**asked, "id": asked["name"]},
         "images/getImage": lambda asked: {**asked, "id": f"id-of-{asked['name']}"},

@@ -8,9 +8,11 @@ import sys
 from itertools import pairwise
 from typing import Any
 
+import pulumi
 import pytest
 
 from components.model import Foundation, FoundationOutputs
+from components.openstack import Unusable, provider
 from tests.support.openstack import answers, clouds, deployed, foundation
 from tests.support.registrations import Recording
 from twin.settings import ROOT
@@ -80,6 +82,8 @@ def test_lookups_ask_the_site_itself() -> None:
     deployed(told=told)
     asked = {(token.rsplit(":", 1)[-1], inputs.get("name", ""), site) for token, inputs, site in told.asked}
     assert asked == {
+        *(("getAuthScope", f"duo-{site}", f"{site}/provider") for site in ("east", "west")),
+        *(("getQuotaSetV2", "", f"{site}/provider") for site in ("east", "west")),
         ("getNetwork", "public", "east/provider"),
         ("getAvailabilityZones", "", "east/provider"),
         ("getNetwork", "out", "west/provider"),
@@ -152,15 +156,34 @@ def test_machines_are_told_to_the_inventory(recording: Recording) -> None:
     assert recording.outputs["west"].get("api") is None
 
 
-def test_what_is_missing_stops_the_preview() -> None:
+@pytest.mark.parametrize(
+    ("function", "answer", "words"),
+    [
+        ("getNetwork", {"id": "1", "subnets": []}, "has no subnet, so a router gets no address on it"),
+        (
+            "getQuotaSetV2",
+            {"id": "1", "instances": 4, "cores": 20, "ram": -1},
+            "site east: its pools need 5 instances, the quota of the project is 4",
+        ),
+    ],
+)
+def test_what_is_missing_stops_the_preview(function: str, answer: dict[str, Any], words: str) -> None:
     """In a process of its own: the SDK keeps what a failed program left undone."""
     code = (
         "from tests.support.openstack import answers, deployed\n"
-        "deployed(told=answers(getNetwork=lambda asked: {**asked, 'id': '1', 'subnets': []}))"
+        f"deployed(told=answers({function}=lambda asked: {{**asked, **{answer!r}}}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
     assert done.returncode == 1
-    assert "has no subnet, so a router gets no address on it" in done.stderr
+    assert words in done.stderr
+
+
+def test_variables_of_a_shell_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", "/etc/openstack/clouds.yaml")
+    monkeypatch.setenv("OS_AUTH_URL", "https://elsewhere.example")
+    opts = pulumi.ResourceOptions()
+    with pytest.raises(Unusable, match=r"cloud east: OS_AUTH_URL in the environment would count before"):
+        provider("east/provider", cloud="east", region="one", opts=opts)
 
 
 def test_a_site_without_machines_is_left_alone() -> None:

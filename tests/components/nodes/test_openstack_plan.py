@@ -173,6 +173,7 @@ def test_an_instance_names_its_networks_and_never_groups() -> None:
 def test_what_is_there_already_is_looked_up() -> None:
     names = {one.key for one in EVERY if isinstance(one, Lookup)}
     assert names == {
+        *(f"{site}/{what}" for site in ("east", "west") for what in ("project", "quota")),
         "east/external",
         "east/zone/hall-a",
         "east/zone/hall-a2",
@@ -194,6 +195,17 @@ def test_an_external_network_without_a_subnet_is_refused() -> None:
     assert pick(SimpleNamespace(id="1", subnets=["s"])) == "1"
     with pytest.raises(Unusable, match="site east: externalNetwork: public has no subnet"):
         pick(SimpleNamespace(id="1", subnets=[]))
+
+
+def test_a_quota_that_is_too_small_is_refused() -> None:
+    pick = part("east/quota").pick
+    enough = {"id": "1", "instances": 5, "cores": 24, "ram": 3 * 32 * 1024}
+    assert pick(SimpleNamespace(**enough)) == "1"
+    assert pick(SimpleNamespace(**enough | {"cores": -1})) == "1", "-1 is no limit"
+    for name, most in (("instances", 4), ("cores", 23), ("ram", 98303)):
+        words = f"need {enough[name]} {name}, the quota of the project is {most}"
+        with pytest.raises(Unusable, match=words):
+            pick(SimpleNamespace(**enough | {name: most}))
 
 
 def test_an_unknown_availability_zone_is_refused() -> None:

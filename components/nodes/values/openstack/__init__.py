@@ -13,6 +13,7 @@ __all__ = ["Cloud", "address", "api_address", "clouds", "host", "plan"]
 def plan(cloud: Cloud) -> list[Lookup | Wanted]:
     """What is looked up and what is made, each after all that it points at."""
     return [
+        *catalog.quota(cloud),
         network.external(cloud),
         *catalog.parts(cloud),
         *network.networks(cloud),

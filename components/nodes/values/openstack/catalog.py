@@ -10,7 +10,7 @@ from typing import Any
 
 from components.model import OpenStackFlavor, OpenStackImage
 from components.nodes.values.openstack.site import MIB, Cloud, gibibytes
-from components.openstack import Lookup, Unusable, Wanted
+from components.openstack import Lookup, Ref, Unusable, Wanted
 
 
 def parts(cloud: Cloud) -> Iterator[Lookup | Wanted]:
@@ -30,6 +30,34 @@ def parts(cloud: Cloud) -> Iterator[Lookup | Wanted]:
             yield Lookup(key=cloud.key(what, name), kind=kind, inputs={"name": name}, pick=_id)
     zones = {availability_zone(cloud, machine.rack) for machine in cloud.machines()}
     yield from (_zone(cloud, name) for name in sorted(filter(None, zones)))
+
+
+def quota(cloud: Cloud) -> Iterator[Lookup]:
+    """What the project may have, against what all pools need; what others use of it is not counted."""
+    machines = list(cloud.machines())
+    sizes = {one.name: one for one in cloud.spec.flavors if one.resource_class is None}
+    virtual = [sizes[machine.pool.flavor] for machine in machines if machine.pool.flavor in sizes]
+    needed = {
+        "instances": len(machines),
+        "cores": sum(flavor.vcpus for flavor in virtual),
+        "ram": sum(int(flavor.memory.value / MIB) for flavor in virtual),
+    }
+
+    def pick(found: Any) -> str:
+        for name, count in needed.items():
+            most = getattr(found, name)
+            if 0 <= most < count:
+                raise Unusable(
+                    f"site {cloud.id}: its pools need {count} {name}, the quota of the project is {most}. "
+                    "Lower `count`, or ask the administrator of the cloud for more."
+                )
+        return str(found.id)
+
+    project = cloud.key("project")
+    scope = {"name": cloud.name(cloud.id)}
+    yield Lookup(key=project, kind="identity.get_auth_scope", inputs=scope, pick=_project)
+    inputs = {"project_id": Ref(key=project)}
+    yield Lookup(key=cloud.key("quota"), kind="compute.get_quota_set_v2", inputs=inputs, pick=pick)
 
 
 def availability_zone(cloud: Cloud, rack: str) -> str | None:
@@ -96,6 +124,10 @@ def _zone(cloud: Cloud, name: str) -> Lookup:
     return Lookup(
         key=cloud.key("zone", name), kind="compute.get_availability_zones", inputs=inputs, pick=pick
     )
+
+
+def _project(found: Any) -> str:
+    return str(found.project_id)
 
 
 def _id(found: Any) -> str:
