@@ -3,11 +3,11 @@ ENV ?= twin
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: help up down test check fmt bench docs venv
+.PHONY: help up down test test-nodes check fmt bench docs venv
 .DEFAULT_GOAL := help
 
 help: ## Explain the verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 venv:
 	@$(PYTHON) twin/bootstrap.py
@@ -20,6 +20,9 @@ down: venv ## Stop the twin, keeping its data
 
 test: venv ## Lint, types, contracts, unit, conformance and fault tests, and a whole environment
 	@$(RUN)/python -m tests
+
+test-nodes: venv ## Roles, joins and faults on real Debian machines (needs root on Debian)
+	@$(RUN)/python -m tests.nodes
 
 check: venv ## Lint and types only
 	@$(RUN)/python -m tests --only-static

@@ -8,9 +8,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from cli.nodes import ansible
 from twin import api
 from twin.errors import TwinError
 from twin.settings import TwinSettings
@@ -31,16 +34,32 @@ STATIC = {
 }
 
 
-def run(name: str, command: list[str]) -> bool:
+def run(
+    name: str, command: list[str], folder: Path = ROOT, variables: Mapping[str, str] | None = None
+) -> bool:
     begun = time.monotonic()
-    done = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, check=False)
+    environ = {**os.environ, **(variables or {})}
+    done = subprocess.run([BIN / command[0], *command[1:]], cwd=folder, env=environ, check=False)
     verdict = "ok" if done.returncode == 0 else f"FAILED (exit {done.returncode})"
     print(f"== {name}: {verdict} in {time.monotonic() - begun:.0f} s", flush=True)
     return done.returncode == 0
 
 
+def lint_roles() -> bool:
+    """The collection, by the strictest profile of ansible-lint."""
+    with tempfile.TemporaryDirectory() as place:
+        variables = {
+            "ANSIBLE_COLLECTIONS_PATH": str(ansible.link(Path(place))),
+            "ANSIBLE_HOME": place,
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+        }
+        command = ["ansible-lint", "--offline", "--nocolor", "-q"]
+        return run("roles", command, ansible.COLLECTION, variables)
+
+
 def main() -> int:
     verdicts = [run(name, command) for name, command in STATIC.items()]  # all of them, even after a failure
+    verdicts.append(lint_roles())
     good = all(verdicts)
     if "--only-static" in sys.argv:
         return 0 if good else 1
