@@ -30,19 +30,9 @@ PACKAGES = (
     *("ca-certificates", "dbus", "iproute2", "kmod", "openssh-server", "python3", "python3-apt"),
     *("systemd-sysv", "udev"),
     *("linux-image-cloud-amd64", "initramfs-tools", "shim-signed", "grub-efi-amd64-signed", "zstd"),
-    *(
-        "cryptsetup",
-        "dmeventd",
-        "dmsetup",
-        "e2fsprogs",
-        "fdisk",
-        "gdisk",
-        "lvm2",
-        "nvme-cli",
-        "thin-provisioning-tools",
-    ),
-    *("libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0", "libtss2-tcti-device0"),
-    *("mokutil", "tpm2-tools", "xfsprogs"),
+    *("cryptsetup", "dmeventd", "dmsetup", "e2fsprogs", "fdisk", "gdisk", "lvm2", "nvme-cli"),
+    *("thin-provisioning-tools", "libtss2-esys-3.0.2-0", "libtss2-mu0", "libtss2-rc0"),
+    *("libtss2-tcti-device0", "mokutil", "tpm2-tools", "xfsprogs"),
 )
 """What the roles install on such a machine is there already: it has no package mirror."""
 BOOT_SECONDS = 240
@@ -148,7 +138,7 @@ def guest(disks: Sequence[int] = (), memory: int = 2048) -> Iterator[Guest]:
 
 def disk() -> Path:
     """The folder with the root disk, the boot disk and the key to log in; made now where it is missing."""
-    parts = [PACKAGES, _NETWORK, _GRUB, _ESP, _STEPS, repr(sources.read())]
+    parts = [sorted(PACKAGES), _NETWORK, _GRUB, _ESP, _STEPS, repr(sources.read())]
     folder = cache() / "guests" / hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):

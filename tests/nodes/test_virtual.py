@@ -1,0 +1,187 @@
+"""Roles on a virtual machine with secure boot, TPM, NVMe, device mapper and KVM: what containers cannot show.
+
+Each test boots a machine of its own, a few minutes under emulation.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.ansible.running import COLLECTION, Ran, run_tasks
+from tests.support.command import run
+from tests.support.nodes import qemu
+
+pytestmark = [
+    pytest.mark.nodes,
+    pytest.mark.skipif(not os.environ.get("BASTIDE_TEST_NODES"), reason="runs with `make test-nodes`"),
+    pytest.mark.skipif(bool(qemu.absent()), reason=f"a virtual machine {qemu.absent()}"),
+]
+REPORTS = "/var/lib/bastide/reports"
+UNCHANGED = "changed=0 "
+
+
+class Machine:
+    """A guest, and the roles that are applied to it."""
+
+    def __init__(self, guest: qemu.Guest, root: Path) -> None:
+        self.guest, self.root = guest, root
+        guest.run("mkdir", "--parents", "/var/lib/apt/periodic")
+
+    def apply(self, role: str, variables: dict[str, Any], *options: str, tasks: str = "main") -> Ran:
+        """Apply a role; the package lists count as fresh, because the packages are there and no mirror is."""
+        self.guest.run("touch", "/var/lib/apt/periodic/update-success-stamp")
+        include = {"name": f"bastide.nodes.{role}", "tasks_from": tasks}
+        steps = [
+            {
+                "name": "Gather facts",
+                "ansible.builtin.setup": {"gather_subset": ["!all", "distribution", "kernel"]},
+            },
+            {"name": "Apply", "ansible.builtin.include_role": include, "vars": variables},
+        ]
+        inventory = {"all": {"hosts": {"guest": self.guest.host()}}}
+        return run_tasks(self.root, steps, inventory, *options, timeout=1200)
+
+    def must(self, role: str, variables: dict[str, Any], *options: str, tasks: str = "main") -> str:
+        ran = self.apply(role, variables, *options, tasks=tasks)
+        assert ran.status == 0, ran.output[-4000:]
+        return ran.output
+
+    def refused(self, role: str, variables: dict[str, Any], tasks: str = "main") -> str:
+        ran = self.apply(role, variables, tasks=tasks)
+        assert ran.status != 0
+        assert UNCHANGED in ran.output, ran.output[-4000:]
+        return ran.output
+
+    def report(self, name: str) -> Any:
+        return json.loads(self.guest.run("cat", f"{REPORTS}/{name}.json").stdout)
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Iterator[Machine]:
+    """A booted machine with two empty NVMe disks of 4 GiB."""
+    with qemu.guest(disks=[4, 4]) as guest:
+        yield Machine(guest, tmp_path)
+
+
+@pytest.mark.timeout(3600)
+def test_disks_are_sealed_survive_a_boot_and_are_wiped(machine: Machine) -> None:
+    guest = machine.guest
+    disks = {"storage_devices": ["/dev/nvme0n1", "/dev/nvme1n1"]}
+    guest.run("mkfs.ext4", "-q", "-L", "precious", "/dev/nvme1n1")
+    told = machine.refused("storage", disks)
+    assert "/dev/nvme1n1: found 'foreign: holds ext4 with the label precious'" in told
+    assert (
+        guest.run("blkid", "--match-tag", "LABEL", "--output", "value", "/dev/nvme1n1").stdout == "precious\n"
+    )
+    assert "foreign" in machine.refused("storage", {"storage_wipe_devices": ["/dev/nvme1n1"]}, tasks="wipe")
+    guest.run("wipefs", "--all", "/dev/nvme1n1")
+
+    machine.must("storage", disks)
+    assert UNCHANGED in machine.must("storage", disks)
+    assert UNCHANGED in machine.must("storage", disks, "--check")
+    guest.run("touch", "/var/lib/containerd/kept")
+
+    guest.reboot()
+    guest.run("test", "-e", "/var/lib/containerd/kept")
+    machine.must("storage", disks, tasks="validate")
+    header = guest.run("cryptsetup", "luksDump", "/dev/nvme0n1").stdout
+    assert "systemd-tpm2" in header
+    assert header.count(": luks2\n") == 1, "a key besides the TPM's"
+    assert guest.run("ls", "/run/bastide").stdout == ""
+
+    half = {"storage_wipe_devices": ["/dev/nvme0n1"]}
+    assert "the whole group: found '2'" in machine.refused("storage", half, tasks="wipe")
+    machine.must("storage", disks, tasks="wipe")
+    wiped = machine.report("storage.wipe")["devices"]
+    assert [(disk["serial"], disk["method"], disk["keys"]) for disk in wiped] == [
+        ("disk0", "format", "destroyed"),
+        ("disk1", "format", "destroyed"),
+    ]
+    for disk in disks["storage_devices"]:
+        assert guest.run("cmp", "--bytes=4294967296", disk, "/dev/zero", seconds=600).stdout == ""
+
+
+@pytest.mark.timeout(3600)
+def test_boot_is_proven_and_measuring_survives_it(machine: Machine) -> None:
+    guest = machine.guest
+    machine.must("attestation", {})
+    evidence = machine.report("attestation.evidence")
+    assert (evidence["secure_boot"], evidence["lockdown"]) == (True, "integrity")
+    assert evidence["log"]["events"] > 20
+    assert evidence["log"]["unexplained"] == []
+    golden = {"attestation_expected_pcrs": {index: evidence["registers"][index] for index in ("0", "4", "7")}}
+    assert UNCHANGED in machine.must("attestation", golden)
+
+    guest.reboot()
+    machine.must("attestation", golden, tasks="validate")
+    measured = guest.run("cat", "/sys/kernel/security/ima/ascii_runtime_measurements").stdout
+    assert "/usr/bin/" in measured, "systemd has not loaded the policy"
+
+    guest.run("tpm2_pcrextend", f"7:sha256={'1' * 64}")
+    told = machine.refused("attestation", golden)
+    assert "pcr 7 of guest: found" in told
+    assert "registers not explained by the log: 7" in told
+    assert "pcr 4 of guest: found" not in told
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Iterator[dict[str, str]]:
+    """Kata as a stand-in, runsc too where none is on PATH, served to the machine."""
+    folder = tmp_path / "bundle"
+    maker = COLLECTION / "extensions/molecule/microvm_default/bundle.py"
+    done = run("python3", maker, folder, "4.1.0", "20260831.0")
+    assert done.code == 0, done.text
+    if runsc := shutil.which("runsc"):
+        shutil.copy(runsc, folder / "runsc/20260831.0/amd64/runsc")
+    from cli.nodes.bundle import write_index
+
+    digest, _ = write_index(folder)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield {"url": f"http://10.0.2.2:{server.server_port}", "digest": digest}
+        server.shutdown()
+
+
+@pytest.mark.timeout(3600)
+def test_thin_pool_takes_snapshots_and_survives_a_boot(machine: Machine, bundle: dict[str, str]) -> None:
+    guest = machine.guest
+    guest.run("modprobe", "kvm_amd")
+    wanted = {
+        "bastide_artifacts": bundle,
+        "microvm_kata_version": "4.1.0",
+        "microvm_gvisor_version": "20260831.0",
+        "microvm_thin_pool": {"device": "/dev/nvme0n1", "size": "2Gi"},
+        "microvm_thin_pool_metadata": "64Mi",
+    }
+    machine.must("microvm", wanted)
+    assert UNCHANGED in machine.must("microvm", wanted)
+    pool = "/dev/mapper/sandboxes-thinpool"
+    # as containerd's snapshotter does it: a thin device, and a snapshot of it
+    guest.run("dmsetup", "message", pool, "0", "create_thin 1")
+    guest.run("dmsetup", "create", "base", "--table", f"0 2097152 thin {pool} 1")
+    guest.run("mkfs.ext4", "-q", "/dev/mapper/base")
+    guest.run("dmsetup", "suspend", "base")
+    guest.run("dmsetup", "message", pool, "0", "create_snap 2 1")
+    guest.run("dmsetup", "resume", "base")
+    guest.run("dmsetup", "create", "snapshot", "--table", f"0 2097152 thin {pool} 2")
+    guest.run("fsck.ext4", "-n", "/dev/mapper/snapshot")
+
+    guest.reboot()
+    guest.run("modprobe", "kvm_amd")
+    machine.must("microvm", wanted, tasks="validate")
+    statuses = {check["id"]: check["status"] for check in machine.report("microvm.validation")["checks"]}
+    assert set(statuses.values()) == {"passed"}
+    assert {"kvm", "vhost-vsock", "thin pool", "thin pool watched"} <= set(statuses)
+    guest.run("dmsetup", "create", "snapshot", "--table", f"0 2097152 thin {pool} 2")
+    guest.run("fsck.ext4", "-n", "/dev/mapper/snapshot")
