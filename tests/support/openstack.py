@@ -14,6 +14,7 @@ from components.model import Foundation
 from components.nodes.args import NodePoolsArgs
 from components.nodes.component import NodePools
 from components.nodes.values import openstack
+from components.openstack import Lookup, Wanted
 from tests.support.registrations import Answers, Recording, record
 from twin.settings import ROOT
 
@@ -120,6 +121,24 @@ def foundation(**environment: Any) -> Foundation:
 def clouds(found: Foundation | None = None) -> dict[str, openstack.Cloud]:
     """The sites by id."""
     return {cloud.id: cloud for cloud in openstack.clouds(found or foundation())}
+
+
+@cache
+def planned(site: str = "") -> tuple[Lookup | Wanted, ...]:
+    """The plan of one site, or of both."""
+    chosen = [cloud for name, cloud in clouds().items() if site in ("", name)]
+    return tuple(part for cloud in chosen for part in openstack.plan(cloud))
+
+
+def wanted(kind: str, site: str = "") -> list[Wanted]:
+    """The resources of a kind in the plan."""
+    parts = (part for part in planned(site) if isinstance(part, Wanted))
+    return [part for part in parts if part.kind.rsplit(".", 1)[-1] == kind]
+
+
+def part(key: str) -> Any:
+    """One part of the plan."""
+    return next(one for one in planned() if one.key == key)
 
 
 def answers(**functions: Any) -> Answers:
