@@ -12,7 +12,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
-MICROVERSION = "1.37"  # the first with traits; every release since Queens speaks it
+MICROVERSION = "1.45"  # the first with reset_interfaces; every release since Stein speaks it
 BUSY = {
     "verifying",
     "inspecting",
@@ -79,12 +79,12 @@ class Ironic:
             if state in FAILED or (state not in BUSY and not node.get("target_provision_state")):
                 said = node.get("last_error") or "no error was told"
                 raise IronicError(
-                    f"{node['name']} went to {state!r} instead of {wanted!r} after {target!r}: {said}. "
+                    f"it went to {state!r} instead of {wanted!r} after {target!r}: {said}. "
                     "Mend: check address, user, password and certificate of its controller (BMC), run again."
                 )
             if time.monotonic() > end:
                 raise IronicError(
-                    f"{node['name']} is still {state!r} after {timeout} s, waiting for {wanted!r}. "
+                    f"it is still {state!r} after {timeout} s, waiting for {wanted!r}. "
                     "Mend: look at the conductor's log, then run again: it goes on from there."
                 )
             time.sleep(0.5)

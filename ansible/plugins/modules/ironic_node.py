@@ -132,7 +132,10 @@ class Enrolment:
         if not steps:
             return node
         told = ", ".join(step["path"].lstrip("/") for step in steps)
-        return self.step(f"corrected {told}", "PATCH", f"/nodes/{node['uuid']}", steps) or node
+        path = f"/nodes/{node['uuid']}"
+        if any(step["path"] == "/driver" for step in steps):
+            path += "?reset_interfaces=true"  # else those of the old driver stay
+        return self.step(f"corrected {told}", "PATCH", path, steps) or node
 
     def traits(self, node):
         if sorted(node.get("traits") or []) != sorted(self.given["traits"]):

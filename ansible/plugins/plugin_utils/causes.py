@@ -111,9 +111,9 @@ def secrets(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def mask(text: str, known: Iterable[str] = ()) -> str:
-    """The text without the known secrets and without what looks like one, cut to a readable length."""
+    """The text without the known secrets and without what looks like one; where it is long, head and tail."""
     for secret in known:
         text = text.replace(secret, MASK)
     text = _LOGIN.sub(rf"\1:{MASK}@", text)
     text = _SECRET_TEXT.sub(lambda found: found["head"] + MASK, text)
-    return text if len(text) <= _LENGTH else text[: _LENGTH - 1] + "…"
+    return text if len(text) <= _LENGTH else text[: _LENGTH - 202] + " … " + text[-199:]
