@@ -1,4 +1,4 @@
-"""`bastide up`: real machines come after the foundation and before the platform, and only where there are any."""
+"""`bastide up`: real machines come after the foundation and before the platform, where there are any."""
 
 from __future__ import annotations
 
