@@ -1,7 +1,7 @@
 """Make a repository of stand-in packages of an accelerator's vendor, and a simulated sysfs with its devices.
 
-Runs on the test machine: `packages.py REPOSITORY SYSFS VENDOR DEVICE COUNT NAME=VERSION...`. The packages are empty
-but for a unit where the role enables one: what is tested is which versions apt takes, not what they do.
+Runs on the test machine: `packages.py REPOSITORY SYSFS VENDOR DEVICE COUNT NAME=VERSION...`. The packages are
+empty but for a unit where the role enables one: what is tested is which versions apt takes, not what they do.
 """
 
 from __future__ import annotations
