@@ -1,7 +1,7 @@
 """A real join: a control plane and two workers by the roles, a pod that runs and moves, a host that returns.
 
-Real: kubeadm, kubelet, API server, etcd, scheduler and controllers as static pods, containerd, runc. Left out:
-CoreDNS and kube-proxy (no pinned program makes their images), and pulling (there is no registry).
+Real: kubeadm, kubelet, API server, etcd, scheduler and controllers as static pods, containerd and runc. Left
+out: CoreDNS and kube-proxy (no pinned program makes their images), and pulling (there is no registry).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.support.nodes import Lab, Machine
 from tests.support.nodes.inventory import inventory_of
 from tests.support.nodes.kubernetes import POD, connect_pods, make_bundle
 
+pytestmark = pytest.mark.timeout(1800)
 HERE = Path(__file__).parent
 SCENARIO = ROOT / "ansible/extensions/molecule/kubernetes_default/inventory.yml"
 CONTROL, WORKERS = "control", ("worker-1", "worker-2")
@@ -69,8 +70,9 @@ class Cluster:
             "ANSIBLE_PIPELINING": "1",
             "ANSIBLE_NOCOLOR": "1",
         }
-        command = [Path(sys.executable).with_name("ansible-playbook"), "-i", self.folder / "inventory.yml"]
-        done = run(*command, HERE / name, *options, env=environ, timeout=1500)
+        program = Path(sys.executable).with_name("ansible-playbook")
+        inventory = self.folder / "inventory.yml"
+        done = run(program, "-i", inventory, HERE / name, *options, env=environ, timeout=1500)
         self.said += done.text
         return done
 
