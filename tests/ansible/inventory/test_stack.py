@@ -61,7 +61,7 @@ def test_ansible_sees_what_the_function_made(tmp_path: Path) -> None:
 def plain(value: Any) -> Any:
     """Without the marks by which `--list` says that a text is no template."""
     if isinstance(value, dict):
-        return value.get("__ansible_unsafe") or {key: plain(each) for key, each in value.items()}
+        return value.get("__ansible_unsafe", {key: plain(each) for key, each in value.items()})
     return [plain(each) for each in value] if isinstance(value, list) else value
 
 
