@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.plugins import load
 
-networks = load("filter/networks.py")
+networks = load("filter", "networks")
 
 
 @pytest.mark.parametrize(

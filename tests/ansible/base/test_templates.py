@@ -69,9 +69,7 @@ def test_nft_takes_the_firewall(rendered: dict[str, dict[str, str]], host: str, 
 
 
 @pytest.mark.parametrize("host", ["node", "plain"])
-def test_sshd_takes_its_configuration(
-    rendered: dict[str, dict[str, str]], host: str, tmp_path: Path
-) -> None:
+def test_sshd_takes_its_configuration(rendered: dict[str, dict[str, str]], host: str, tmp_path: Path) -> None:
     needs("sshd", root=True)
     run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key")
     Path("/run/sshd").mkdir(exist_ok=True)

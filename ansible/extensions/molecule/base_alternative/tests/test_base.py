@@ -37,3 +37,10 @@ def test_the_user_of_ansible_stays(host):
 def test_huge_pages_and_modules_are_asked_for(host):
     assert "vm.nr_hugepages = 64" in host.file("/etc/sysctl.d/60-bastide-base.conf").content_string
     assert host.file("/etc/modules-load.d/bastide.conf").content_string == "nvme-tcp\n"
+
+
+def test_a_firewall_that_shut_us_out_was_undone(host):
+    """side_effect.yml loaded one; the candidate still tells so."""
+    assert "203.0.113.0/24" in host.file("/etc/bastide/firewall.candidate.nft").content_string
+    assert "203.0.113.0/24" not in host.file("/etc/bastide/firewall.nft").content_string
+    assert "10.213.0.0/16" in host.check_output("nft list set inet bastide administration_ip")
