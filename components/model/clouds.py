@@ -58,7 +58,9 @@ def networks(draft: Draft) -> Iterator[ConfigProblem]:
     """A pool's networks are for machines, in its zone, of one site, and one of them has the default route."""
     if draft.foundation is None:
         return
-    known = {network.id: network for network in reversed(draft.foundation.networks)}  # the first of a name counts
+    known = {
+        network.id: network for network in reversed(draft.foundation.networks)
+    }  # the first of a name counts
     routed = {pool.network: pool.id for _, pool in openstack_pools(draft.foundation)}
     homes: dict[str, str] = {}
     for i, pool in openstack_pools(draft.foundation):
@@ -126,7 +128,7 @@ def families(draft: Draft) -> Iterator[ConfigProblem]:
             rule = "must not come with `floating: true`: floating addresses are IPv4, the network is IPv6"
             mend = "Remove `floating`, or choose an IPv4 network."
             yield draft.problem(FOUNDATION, path, pool.network, rule, mend)
-        elif version and ranges and not pool.floating and version not in {each.version for each in ranges}:
+        elif version and ranges and version not in {each.version for each in ranges}:
             rule = f"must be of an IP family of `hosts.administration`: SSH never arrives over IPv{version}"
             mend = f"Add an IPv{version} range to `hosts.administration`, or choose another network."
             yield draft.problem(FOUNDATION, path, pool.network, rule, mend)
@@ -182,10 +184,10 @@ def balancers(draft: Draft) -> Iterator[ConfigProblem]:
         served = [
             pool
             for _, pool in openstack_pools(found)
-            if pool.control_plane and found.site_of(pool.zone) == site
+            if pool.control_plane and pool.count and found.site_of(pool.zone) == site
         ]
         if not served:
-            rule = "must not be true where no OpenStack pool of the site has `controlPlane: true`"
+            rule = "must not be true where no machine of the site's OpenStack pools has `controlPlane: true`"
             yield draft.problem(FOUNDATION, path, True, rule, "Remove it, or set `controlPlane` on a pool.")
         elif found.hosts:
             cidrs = [network.cidr for network in found.networks if network.id == served[0].network]

@@ -6,15 +6,18 @@ import json
 import subprocess
 import sys
 from itertools import pairwise
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pulumi
 import pytest
 
 from components.model import Foundation, FoundationOutputs
+from components.model.loading import EnvironmentModel
 from components.openstack import Unusable, provider
+from stacks import foundation as page
 from tests.support.openstack import answers, clouds, deployed, foundation
-from tests.support.registrations import Recording
+from tests.support.registrations import Recording, record
 from twin.settings import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:openstack.index:DeprecationWarning")
@@ -154,6 +157,15 @@ def test_machines_are_told_to_the_inventory(recording: Recording) -> None:
     assert {host.user for host in told.hosts} == {"debian"}
     assert recording.outputs["east"]["api"] == "10.10.0.5"
     assert recording.outputs["west"].get("api") is None
+
+
+def test_the_stack_exports_them(recording: Recording) -> None:
+    model = cast(EnvironmentModel, SimpleNamespace(foundation=foundation()))
+    exported = record(lambda: page.deploy(model), "duo.foundation", answers=answers()).exports["foundation"]
+    told = recording.outputs["pools"]
+    assert set(exported) == set(told)
+    assert [host["name"] for host in exported["hosts"]] == [host["name"] for host in told["hosts"]]
+    assert all(isinstance(host["address"], pulumi.Output) for host in exported["hosts"])
 
 
 @pytest.mark.parametrize(
