@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
 
 import yaml
+from filelock import FileLock, Timeout
 
 from cli.environment import Target
 from cli.outcome import CliError, Exit
@@ -140,21 +142,45 @@ def play(
     """
     program = require_tools()
     home = folder(target)
-    environment = _environment(target, home, outputs)
     log = home / "logs" / f"{playbook}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    faults = home / "faults.json"
-    faults.unlink(missing_ok=True)
-    ran = Ran(playbook=playbook, status=1, log=log)
-    reading, writing = os.pipe()
-    environment |= {"BASTIDE_FAULTS_REPORT": str(faults), "BASTIDE_PROGRESS": f"/dev/fd/{writing}"}
+    home.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, exist_ok=True)
     command = [str(program), f"bastide.nodes.{playbook}", *options]
     command += ["--extra-vars", json.dumps(variables)] if variables else []
-    with log.open("w") as out:
+    ran = Ran(playbook=playbook, status=1, log=log)
+    with _alone(target, home):
+        faults = home / "faults.json"
+        faults.unlink(missing_ok=True)
+        environment = _environment(target, home, outputs) | {"BASTIDE_FAULTS_REPORT": str(faults)}
+        ran.status = _followed(command, environment, ran, tell)
+        if faults.exists():
+            told = json.loads(faults.read_text())
+            ran.faults, ran.not_begun = told["faults"], told["notBegun"]
+    if ran.code is Exit.FAILED:
+        raise CliError(Exit.FAILED, f"{playbook}: {_last_words(log)}", f"the whole log: {log}")
+    return ran
+
+
+@contextmanager
+def _alone(target: Target, home: Path) -> Iterator[None]:
+    """One run at a time on the machines of an environment, from this computer."""
+    try:
+        with FileLock(home / "lock", timeout=0):
+            yield
+    except Timeout as error:
+        raise CliError(
+            Exit.LOCKED, f"another run is at work on the machines of {target.name}", "wait for it"
+        ) from error
+
+
+def _followed(command: list[str], environment: Mapping[str, str], ran: Ran, tell: Tell) -> int:
+    """The exit code of a command whose output goes to the log, while its progress is told."""
+    reading, writing = os.pipe()
+    with ran.log.open("w") as out:
         process = subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment,
+            env={**environment, "BASTIDE_PROGRESS": f"/dev/fd/{writing}"},
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -163,14 +189,9 @@ def play(
     os.close(writing)
     reader = threading.Thread(target=_follow, args=(os.fdopen(reading), ran, tell), daemon=True)
     reader.start()
-    ran.status = _wait(process)
+    status = _wait(process)
     reader.join(timeout=5)
-    if faults.exists():
-        told = json.loads(faults.read_text())
-        ran.faults, ran.not_begun = told["faults"], told["notBegun"]
-    if ran.code is Exit.FAILED:
-        raise CliError(Exit.FAILED, f"{playbook}: {_last_words(log)}", f"the whole log: {log}")
-    return ran
+    return status
 
 
 def _source(target: Target, home: Path, outputs: Mapping[str, Any] | None) -> str:

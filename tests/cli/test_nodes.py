@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from cli.nodes import access, ansible, evidence, fleet, verbs
 from cli.nodes.ansible import Ran
@@ -226,6 +227,16 @@ def test_a_fetched_kubeconfig_gets_the_context_of_the_stacks(
     assert _target(site, monkeypatch).variables["KUBECONFIG"] == str(path)  # type: ignore[attr-defined]
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "own"))
     assert access.variables(_target(site, monkeypatch)) == {}  # type: ignore[arg-type]
+
+
+def test_two_runs_at_once_are_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = _target(site, monkeypatch)
+    home = ansible.folder(target)  # type: ignore[arg-type]
+    home.mkdir(parents=True)
+    with FileLock(home / "lock"):
+        done = nodes(site, "validate")
+    assert done.code == Exit.LOCKED
+    assert "another run is at work on the machines of site" in done.err
 
 
 def test_limits_take_groups_globs_and_exclusions() -> None:
