@@ -55,7 +55,11 @@ def main() -> None:
     repository, sysfs, vendor, device, count, *packages = sys.argv[1:]
     Path(repository).mkdir(parents=True, exist_ok=True)
     entries = [package(Path(repository), *each.split("=")) for each in packages]
-    (Path(repository) / "Packages").write_text("\n".join(entries))
+    index = "\n".join(entries)
+    (Path(repository) / "Packages").write_text(index)
+    digest = hashlib.sha256(index.encode()).hexdigest()
+    release = f"Suite: ./\nDate: Sat, 21 Nov 2026 12:00:00 UTC\nSHA256:\n {digest} {len(index)} Packages\n"
+    (Path(repository) / "Release").write_text(release)
     devices(Path(sysfs), vendor, device, int(count))
 
 
