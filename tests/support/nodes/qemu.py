@@ -35,7 +35,7 @@ PACKAGES = (
     *("libtss2-tcti-device0", "mokutil", "tpm2-tools", "xfsprogs"),
 )
 """What the roles install on such a machine is there already: it has no package mirror."""
-BOOT_SECONDS = 240
+BOOT_SECONDS = 600
 FIRMWARE = Path("/usr/share/OVMF")
 PROGRAMS = ("mcopy", "mformat", "mke2fs", "mmdebstrap", "qemu-system-x86_64", "ssh", "swtpm")
 _NETWORK = "[Match]\nName=en*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n"
