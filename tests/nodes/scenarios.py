@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,10 @@ COLLECTION = ROOT / "ansible"
 CASES = ("default", "alternative")
 _LIMIT = 1500
 """Seconds after which a scenario is ended and failed."""
+_TOGETHER = (
+    *("setpriv", "--pdeathsig", "KILL"),  # where this process ends, so does the scenario ...
+    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),  # ... and all that it started
+)
 _BAD = re.compile(r"^(fatal|failed|E  |FAILED|ERROR|CRITICAL|error:)|\[ERROR\]|UNREACHABLE|changed: \[")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -77,7 +80,8 @@ def run(name: str, reports: Path, environ: Mapping[str, str]) -> Outcome:
 
 
 def _molecule(name: str, log: Path, environ: Mapping[str, str]) -> int:
-    command = [str(Path(sys.executable).with_name("molecule")), "test", "--scenario-name", name]
+    molecule = str(Path(sys.executable).with_name("molecule"))
+    command = [*_TOGETHER, molecule, "test", "--scenario-name", name]
     with log.open("w") as out:
         child = subprocess.Popen(
             command,
@@ -86,16 +90,12 @@ def _molecule(name: str, log: Path, environ: Mapping[str, str]) -> int:
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
         try:
             return child.wait(timeout=_LIMIT)
-        except BaseException as error:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
-            if isinstance(error, subprocess.TimeoutExpired):
-                return -signal.SIGKILL
-            raise
+        except subprocess.TimeoutExpired:
+            child.kill()
+            return child.wait()
 
 
 def gist_of(text: str, lines: int = 20) -> list[str]:
