@@ -7,6 +7,8 @@ from pathlib import Path
 
 _TOP = "bastide-nodes"
 _CPUSET = ("cpuset.cpus", "cpuset.mems")
+_WEIGHTS = {"cpu.shares": "16384", "cpu.weight": "1600"}
+"""All labs together are one competitor for the CPU: as much as sixteen plain processes (version 1, version 2)."""
 
 
 def hierarchies() -> list[Path]:
@@ -22,6 +24,10 @@ def make(lab: str, machine: str) -> list[Path]:
     groups = []
     for top in hierarchies():
         group = top
+        (top / _TOP).mkdir(exist_ok=True)
+        for name, weight in _WEIGHTS.items():
+            if (top / _TOP / name).exists():
+                (top / _TOP / name).write_text(weight)
         for part in (_TOP, lab, machine):
             above, group = group, group / part
             group.mkdir(exist_ok=True)
