@@ -8,7 +8,7 @@ from pathlib import Path
 _TOP = "bastide-nodes"
 _CPUSET = ("cpuset.cpus", "cpuset.mems")
 _WEIGHTS = {"cpu.shares": "16384", "cpu.weight": "1600"}
-"""All labs together are one competitor for the CPU: as much as sixteen plain processes (version 1, version 2)."""
+"""All labs together compete for the CPU as one: like sixteen plain processes (version 1, version 2)."""
 
 
 def hierarchies() -> list[Path]:
