@@ -25,7 +25,7 @@ Outputs = Annotated[
     Path | None, typer.Option("--outputs", help="A file of the foundation's outputs, not its stack.")
 ]
 Extra = Annotated[
-    list[str] | None, typer.Option("--extra", help="A further variable of the roles: KEY=VALUE.")
+    list[str] | None, typer.Option("--extra", help="Further variables of the roles: KEY=VALUE or @FILE.")
 ]
 
 

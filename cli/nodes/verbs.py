@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from cli.console import Steps
 from cli.environment import Target
 from cli.nodes import access, ansible, evidence, fleet, views
@@ -31,9 +33,15 @@ class Wanted:
 
 
 def parse_extra(words: Sequence[str]) -> dict[str, Any]:
-    """Variables given as `KEY=VALUE`; a value that is JSON is taken as JSON. Raises `CliError`."""
+    """Variables given as `KEY=VALUE`, or `@FILE` in YAML. A value that is JSON is taken as JSON.
+
+    Raises `CliError` for what is neither.
+    """
     found: dict[str, Any] = {}
     for word in words:
+        if word.startswith("@"):
+            found |= _variables(Path(word[1:]))
+            continue
         key, given, value = word.partition("=")
         if not given or not key.isidentifier():
             raise CliError(
@@ -44,6 +52,16 @@ def parse_extra(words: Sequence[str]) -> dict[str, Any]:
         except ValueError:
             found[key] = value
     return found
+
+
+def _variables(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise CliError(Exit.USAGE, f"--extra @{path}: {error}", "name a YAML file") from error
+    if not isinstance(content, dict):
+        raise CliError(Exit.USAGE, f"--extra @{path}: holds no mapping", "write `variable: value` lines")
+    return content
 
 
 def converge(target: Target, steps: Steps, outputs: Mapping[str, Any], wanted: Wanted) -> Ran:

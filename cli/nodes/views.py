@@ -28,7 +28,8 @@ def print_faults(console: Console, ran: Ran) -> None:
     """Each fault with host, step, what was said and the mend; then the hosts that were not begun."""
     for fault in ran.faults:
         meaning = f"{fault['meaning']}: " if fault["meaning"] else ""
-        text = f"{fault['host']}  {fault['step']}: {meaning}{fault['said']}\n      mend: {fault['mend']}"
+        text = f"{fault['host']}  {fault['step']}: {meaning}{fault['said']}"
+        text += "" if fault["mend"] in fault["said"] else f"\n      mend: {fault['mend']}"
         console.print(f"  [red]error[/] {escape(text)}", highlight=False, soft_wrap=True)
     if ran.not_begun:
         text = f"not begun: {', '.join(ran.not_begun)}. Run again after the mend: it goes on there."

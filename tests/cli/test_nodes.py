@@ -146,6 +146,16 @@ def test_extra_variables_are_json_where_they_can_be() -> None:
     }
 
 
+def test_extra_variables_may_come_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "more.yaml"
+    path.write_text("telemetry_journal_tls: {ca: a}")
+    assert verbs.parse_extra([f"@{path}", "n=1"]) == {"telemetry_journal_tls": {"ca": "a"}, "n": 1}
+    path.write_text("- a list")
+    for wrong in (path, tmp_path / "none.yaml"):
+        with pytest.raises(CliError, match="--extra @"):
+            verbs.parse_extra([f"@{wrong}"])
+
+
 def test_plain_ansible_needs_what_env_prints(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cli.main._open", lambda *_: _target(site, monkeypatch))
     words = (
