@@ -60,8 +60,8 @@ def test_the_units_are_read_without_complaint(host: Any) -> None:
 
 def test_smartd_reads_its_settings(host: Any) -> None:
     told = host.run("smartd --quit=onecheck --configfile=/etc/smartd.conf --debug")
-    assert "Configuration file /etc/smartd.conf parsed" in told.stdout + told.stderr
-    assert "invalid" not in (told.stdout + told.stderr).lower()
+    assert told.rc in {0, 17}, told.stdout  # 17: no disk to watch; 2 would be a word that it does not know
+    assert "Opened configuration file /etc/smartd.conf" in told.stdout
 
 
 def test_journals_outlast_a_sink_that_is_down(host: Any) -> None:
