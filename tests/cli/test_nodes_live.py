@@ -110,7 +110,7 @@ def test_a_machine_with_another_key_is_refused_and_told(site: Fleet) -> None:
     (fault,) = done.json["faults"]
     assert fault["host"] == "two"
     assert f"is {site.machines['two'].fingerprint}, pinned is" in fault["said"]
-    assert fault["mend"]
+    assert fault["cause"] == "host-key"
     assert done.json["hosts"]["one"]["ok"] == 1
 
 

@@ -22,6 +22,7 @@ TABLE = causes.load()
         ),
         ("Failed to connect to the host via ssh: Host key verification failed.", "host-key"),
         ("@@ WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED! @@", "host-key"),
+        ("bastide: the host key of a (10.0.0.1) is SHA256:x, pinned is SHA256:y. Not connected.", "host-key"),
         ("Failed to connect to the host via ssh: root@h: Permission denied (publickey).", "ssh-refused"),
         ("E: Failed to fetch http://mirror/x.deb  404  Not Found", "package-mirror"),
         ("Failed to update apt cache: unknown reason", "package-mirror"),
