@@ -85,7 +85,7 @@ class Guest:
     def ssh_options(self) -> list[str]:
         """Options of ssh; no host key is known: the machine is new and is reached over the loopback."""
         options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR"]
-        options += ["ConnectTimeout=5", "BatchMode=yes"]
+        options += ["ConnectTimeout=60", "BatchMode=yes"]
         return ["-i", str(self.key), *(word for option in options for word in ("-o", option))]
 
     def host(self) -> dict[str, object]:
@@ -110,7 +110,7 @@ class Guest:
         ends = time.monotonic() + BOOT_SECONDS
         while time.monotonic() < ends and self.process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                found = self.run("cat", "/proc/sys/kernel/random/boot_id", check=False, seconds=20)
+                found = self.run("cat", "/proc/sys/kernel/random/boot_id", check=False, seconds=90)
                 if found.returncode == 0 and found.stdout != other_than:
                     self.run("systemctl", "is-system-running", "--wait", check=False)
                     return
