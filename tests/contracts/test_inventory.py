@@ -67,6 +67,18 @@ def test_the_role_accepts_what_the_inventory_sets(role: str) -> None:
         assert validator.validate(of_role(role, host)).error_messages == [], host
 
 
+def test_every_pinned_program_has_a_role_and_every_role_its_versions() -> None:
+    """A program of one vendor only is left to the operator who has that vendor's machines."""
+    entries = catalog.entries("hosts")
+    assert all(set(each) == {"source", "version", "licence", "variable"} for each in entries.values())
+    assert all(isinstance(each["version"], str) for each in entries.values())
+    paths = (ROOT / "ansible" / "roles").glob("*/meta/argument_specs.yml")
+    loaded = (yaml.safe_load(path.read_text())["argument_specs"] for path in paths)
+    known = {name for specs in loaded for name in specs["main"]["options"] if name.endswith("_version")}
+    assert known - set(catalog.programs()) == {"telemetry_exporter_version"}
+    assert set(catalog.programs()) <= known
+
+
 def test_a_wrong_value_would_be_seen() -> None:
     validator = ArgumentSpecValidator(options("base"))
     assert validator.validate({"base_huge_pages": "many"}).error_messages
