@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from tests.support.command import ROOT, Done, run
+from tests.support.command import BASTIDE, ROOT, Done, run
 from tests.support.nodes import Machine
 from tests.support.nodes.inventory import variables as lab_variables
 from twin import api
@@ -60,7 +59,9 @@ class Site:
         (self.folder / ".venv").symlink_to(ROOT / ".venv")
         self.config.mkdir(exist_ok=True)
         self.write_foundation()
-        (self.config / f"Pulumi.{ENV}.platform.yaml").write_text(_PLATFORM.read_text())
+        platform = yaml.safe_load(_PLATFORM.read_text())
+        platform["config"]["bastide:platform"]["systemQuota"] |= {"cpu": 1, "memory": "1Gi"}
+        (self.config / f"Pulumi.{ENV}.platform.yaml").write_text(yaml.safe_dump(platform, sort_keys=False))
 
     def write_foundation(self, **changes: Any) -> None:
         """Write the foundation's file; `changes` replace sections."""
@@ -130,7 +131,7 @@ class Site:
         return self._in_folder("pulumi", *words, "--non-interactive")
 
     def bastide(self, *words: str, timeout: float = 3000) -> Done:
-        return self._in_folder(sys.executable, "-m", "cli.main", *words, timeout=timeout)
+        return self._in_folder(str(BASTIDE), *words, timeout=timeout)
 
     def nodes(self, verb: str, *words: str) -> Done:
         """A verb of `bastide nodes`, with what a container as a host needs, as JSON."""
