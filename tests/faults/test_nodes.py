@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import threading
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.running import Ran, run_tasks
+from tests.ansible.running import COLLECTION, Ran, run_tasks
 from tests.support.nodes import Lab, Machine
 from tests.support.nodes.inventory import inventory_of
 from tests.support.nodes.lab import needs
@@ -40,13 +41,16 @@ def role(entry: str, **variables: Any) -> dict[str, Any]:
     return {"name": f"Run {entry}", "ansible.builtin.include_role": step, "vars": variables}
 
 
-LIVELY = "-o ControlMaster=auto -o ControlPersist=60s -o ServerAliveInterval=5 -o ServerAliveCountMax=3"
-"""Without these a machine that lost its power holds the run for as long as TCP waits."""
+def settings() -> str:
+    """How the product has Ansible call SSH."""
+    parser = configparser.ConfigParser()
+    parser.read(COLLECTION / "ansible.cfg")
+    return parser["ssh_connection"]["ssh_args"]
 
 
 def play(root: Path, lab: Lab, *tasks: dict[str, Any], hosts: tuple[str, ...] = ("one",)) -> Ran:
     inventory = inventory_of(lab, *hosts)
-    env = {"ANSIBLE_HOST_KEY_CHECKING": "true", "ANSIBLE_TIMEOUT": "10", "ANSIBLE_SSH_ARGS": LIVELY}
+    env = {"ANSIBLE_HOST_KEY_CHECKING": "true", "ANSIBLE_TIMEOUT": "10", "ANSIBLE_SSH_ARGS": settings()}
     return run_tasks(root, list(tasks), inventory, env=env)
 
 
@@ -108,7 +112,7 @@ def test_too_little_space_is_told_before_a_patch(tmp_path: Path, lab: Lab) -> No
 
 def test_a_machine_is_lost_in_mid_run(tmp_path: Path, lab: Lab, one: Machine) -> None:
     begin = {"name": "Begin", "ansible.builtin.command": "true", "changed_when": False}
-    wait = {"argv": ["sh", "-c", "touch /run/begun && sleep 20"]}
+    wait = {"argv": ["sh", "-c", "touch /run/begun && sleep 120"]}
     go_on = {"name": "Go on", "ansible.builtin.command": wait, "changed_when": False}
 
     def pull_the_plug() -> None:

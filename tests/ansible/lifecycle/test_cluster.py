@@ -94,6 +94,17 @@ def fleet(cluster: Cluster, own_plane: Plane, tmp_path: Path) -> Stage:
     return stage
 
 
+def await_account(cluster: Cluster) -> None:
+    """Pods are refused until the controllers have made the namespace's service account."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(ApiError):
+            cluster.get(f"{SPACE}/serviceaccounts/default")
+            return
+        time.sleep(0.1)
+    raise AssertionError("no default service account within 60 s")
+
+
 def await_ready(cluster: Cluster) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -135,6 +146,31 @@ def test_a_host_leaves_drained_deleted_erased_and_recorded(fleet: Stage, cluster
     record = json.loads((fleet.root / "records/w2.json").read_text())
     assert (record["host"], record["environment"], record["wiped"]) == ("w2", "stage", None)
     assert "leaves" not in {item["metadata"]["name"] for item in cluster.get(f"{SPACE}/pods")["items"]}
+
+
+def test_a_trial_run_changes_nothing(fleet: Stage, cluster: Cluster) -> None:
+    ran = fleet.play("decommission", "-e", "bastide_leaving=w2", "--check")
+    assert ran.status == 0, ran.output
+    assert (names(cluster), closed(cluster), fleet.log()) == ({"cp1", *WORKERS}, set(), [])
+    assert not (fleet.root / "records").exists()
+
+
+def test_only_a_dead_host_is_replaced_without_reaching_it(fleet: Stage, cluster: Cluster) -> None:
+    dead = machine("dead", control=False)
+    del dead["metadata"]["annotations"]
+    cluster.request("POST", "/api/v1/nodes", dead)
+    unreachable = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1}
+    fleet.hosts["dead"] = ["rack_dead"]
+    fleet.only["dead"] = unreachable
+    try:
+        alive = fleet.play("replace", "-e", "bastide_leaving=w2")
+        assert "w2 is Ready: decommission.yml takes" in alive.faults[0]["said"]
+        ran = fleet.play("replace", "-e", "bastide_leaving=dead")
+        assert ran.status == 0, ran.output
+        assert names(cluster) == {"cp1", *WORKERS}
+    finally:
+        with contextlib.suppress(ApiError):
+            cluster.request("DELETE", "/api/v1/nodes/dead")
 
 
 @pytest.mark.parametrize("leaving", ["", "w9", "w1,w9"])

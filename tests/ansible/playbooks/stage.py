@@ -49,6 +49,7 @@ class Stage:
     hosts: dict[str, list[str]]
     extra: dict[str, Any] = field(default_factory=dict)
     real_roles: tuple[str, ...] = ()
+    only: dict[str, dict[str, Any]] = field(default_factory=dict)  # variables of single hosts
 
     def __post_init__(self) -> None:
         nodes = self.root / "ansible_collections/bastide/nodes"
@@ -90,7 +91,11 @@ class Stage:
             "bastide_environment": "stage",
         }
         content = {
-            "all": {"vars": {**common, **self.extra}, "hosts": dict.fromkeys(self.hosts), "children": groups}
+            "all": {
+                "vars": {**common, **self.extra},
+                "hosts": {host: self.only.get(host) for host in self.hosts},
+                "children": groups,
+            }
         }
         path = self.root / "hosts.yaml"
         path.write_text(yaml.safe_dump(content, sort_keys=False))
