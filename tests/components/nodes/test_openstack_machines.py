@@ -91,10 +91,11 @@ def test_machines_are_kept_apart() -> None:
     assert hints["gpu-0"] == "east/servers/gpu"
 
 
-def test_a_hard_rule_never_meets_bare_metal() -> None:
+@pytest.mark.parametrize("flavor", ["bm.gpu", "there-already"])
+def test_a_hard_rule_never_meets_what_may_be_bare_metal(flavor: str) -> None:
     """Nova counts all nodes of one Ironic service as one host: the second node would find no place."""
     found = foundation()
-    metal = found.pools[0].model_copy(update={"flavor": "bm.gpu"})
+    metal = found.pools[0].model_copy(update={"flavor": flavor})
     changed: Foundation = found.model_copy(update={"pools": (metal, *found.pools[1:])})
     plan = openstack.plan(clouds(changed)["east"])
     group = next(one for one in plan if one.key == "east/servers/control-plane")
