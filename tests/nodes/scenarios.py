@@ -22,7 +22,7 @@ _TOGETHER = (
     *("setpriv", "--pdeathsig", "KILL"),  # where this process ends, so does the scenario ...
     *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),  # ... and all that it started
 )
-_BAD = re.compile(r"^(fatal|failed|E  |FAILED|ERROR|CRITICAL|error:)|\[ERROR\]|UNREACHABLE|changed: \[")
+_BAD = re.compile(r"^(fatal|failed|E  |FAILED|ERROR|CRITICAL|error:)|\[ERROR\]|UNREACHABLE|^\* .*=> ")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 

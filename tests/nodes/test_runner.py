@@ -15,6 +15,8 @@ TASK [bastide.nodes.base : Write sysctl] ***
 TASK [bastide.nodes.base : Start] ****
 ok: [base-default]
 fatal: [base-default]: FAILED! => {"msg": "no unit"}
+CRITICAL Idempotence test failed because of the following tasks:
+* [base-default] => bastide.nodes.base : Write sysctl
 """
 DEB822 = """Types: deb
 # a snapshot
@@ -70,10 +72,10 @@ def test_every_scenario_of_the_collection_is_whole() -> None:
 
 def test_the_gist_of_a_log_names_the_task_and_the_error() -> None:
     assert scenarios.gist_of(LOG) == [
-        "   TASK [bastide.nodes.base : Write sysctl]",
-        "      changed: [base-default]",
         "   TASK [bastide.nodes.base : Start]",
         '      fatal: [base-default]: FAILED! => {"msg": "no unit"}',
+        "      CRITICAL Idempotence test failed because of the following tasks:",
+        "      * [base-default] => bastide.nodes.base : Write sysctl",
     ]
 
 
