@@ -211,5 +211,5 @@ def _selects(selector: Object | None, labels: Mapping[str, str]) -> bool:
 def _expression(term: Object, labels: Mapping[str, str]) -> bool:
     key, operator, values = term["key"], term["operator"], term.get("values") or []
     if operator in {"In", "NotIn"}:
-        return (labels.get(key) in values) == (operator == "In")
-    return (key in labels) == (operator == "Exists")
+        return bool((labels.get(key) in values) == (operator == "In"))
+    return bool((key in labels) == (operator == "Exists"))

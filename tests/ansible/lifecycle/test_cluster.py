@@ -59,6 +59,7 @@ def cluster(own_plane: Plane) -> Iterator[Cluster]:
     start_plane(own_plane.settings, own_plane.toolchain.programs)
     with own_plane.cluster() as made:
         made.request("POST", "/api/v1/namespaces", {"kind": "Namespace", "metadata": {"name": "acme-agents"}})
+        await_account(made)
         labels = {"bastide.dev/tenant": "acme"}
         quota = {"metadata": {"name": "quota", "labels": labels}, "spec": {"hard": {"requests.cpu": "16"}}}
         made.request(
