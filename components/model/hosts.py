@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from components.model.base import Model
-from components.model.machine_types import RegistryName, SshKey, WebUrl
-from components.model.types import Address, Cidr, Digest, Part, Port
+from components.model.gateway_types import HttpsUrl
+from components.model.machine_types import RegistryName, SigningKey, SshKey, WebUrl
+from components.model.types import Address, Cidr, Digest, Part, Port, Slug, Text
 
 
 class Administrator(Model):
@@ -35,6 +36,17 @@ class ControlPlane(Model):
     port: Port = Field(default=6443, description="Port of the API.")
 
 
+class VendorRepository(Model):
+    """A package repository of an accelerator's vendor, or a mirror of one."""
+
+    vendor: Slug = Field(description="Vendor, as accelerators name it.")
+    name: Slug = Field(description="Name of its file for apt, unique.")
+    url: WebUrl = Field(description="Base of the repository.")
+    suite: Text = Field(default="/", description="Suite; `/` for a flat repository.")
+    components: tuple[Slug, ...] = Field(default=(), description="Components; none for a flat repository.")
+    key: SigningKey = Field(description="Public key that signs it.")
+
+
 class Hosts(Model):
     """Settings of all real machines."""
 
@@ -49,4 +61,7 @@ class Hosts(Model):
     registry_mirrors: Mapping[RegistryName, WebUrl] = Field(
         default={}, description="Mirror of container images by registry."
     )
-    journal_sink: WebUrl | None = Field(default=None, description="Where journals are sent.")
+    vendor_repositories: tuple[VendorRepository, ...] = Field(
+        default=(), description="Where drivers of accelerators come from."
+    )
+    journal_sink: HttpsUrl | None = Field(default=None, description="Where journals are sent, by TLS.")

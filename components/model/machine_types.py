@@ -72,6 +72,20 @@ RegistryName: TypeAlias = Annotated[
     string_schema("registry", _REGISTRY, examples=["registry.k8s.io"]),
 ]
 
+_KEY_BLOCK = r"-----BEGIN PGP PUBLIC KEY BLOCK-----[A-Za-z0-9+/=:. \n-]+-----END PGP PUBLIC KEY BLOCK-----\s*"
+SigningKey: TypeAlias = Annotated[
+    str,
+    BeforeValidator(
+        matching(
+            _KEY_BLOCK,
+            "must be an armoured OpenPGP public key",
+            "Write it as a block: `key: |`, then the lines of the key.",
+            limit=20_000,
+        )
+    ),
+    string_schema("openpgp-key", _KEY_BLOCK, 20_000),
+]
+
 _SOFTWARE = r"[0-9]+(\.[0-9A-Za-z]+)*"
 SoftwareVersion: TypeAlias = Annotated[
     str,

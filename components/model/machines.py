@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from components.model import matrix
-from components.model.checks import unknown
+from components.model.checks import repeated, unknown
 from components.model.document import Path_
 from components.model.draft import FOUNDATION, Draft
 from components.model.errors import ConfigProblem
@@ -99,4 +99,18 @@ def partitions(draft: Draft) -> Iterator[ConfigProblem]:
                 yield draft.problem(FOUNDATION, where, wrong.value, wrong.rule, wrong.mend)
 
 
-RULES = (settings, control_plane, fabric, racks, software, partitions)
+def repositories(draft: Draft) -> Iterator[ConfigProblem]:
+    """A vendor's repository has a name of its own, and a vendor whose accelerators are declared."""
+    if draft.foundation is None or draft.foundation.hosts is None:
+        return
+    listed = list(enumerate(draft.foundation.hosts.vendor_repositories))
+    at: Path_ = ("hosts", "vendorRepositories")
+    yield from repeated(
+        draft, FOUNDATION, "repository", (((*at, i, "name"), each.name) for i, each in listed)
+    )
+    vendors = {each.vendor for each in draft.foundation.accelerators}
+    named = (((*at, i, "vendor"), each.vendor) for i, each in listed)
+    yield from unknown(draft, FOUNDATION, named, "the vendor of an accelerator", vendors)
+
+
+RULES = (settings, control_plane, fabric, racks, software, partitions, repositories)

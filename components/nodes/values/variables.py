@@ -102,7 +102,7 @@ def of_pool(pool: PoolOutputs, outputs: FoundationOutputs) -> dict[str, Any]:
         found["rdma_mode"] = pool.rdma.mode
         found["rdma_virtual_functions"] = pool.rdma.virtual_functions
         found["rdma_network"] = {each.id: str(each.cidr) for each in outputs.networks}[pool.rdma.network]
-    return found | _accelerator(pool)
+    return found | _accelerator(pool, outputs)
 
 
 def of_host(host: HostOutputs, pool: PoolOutputs, pin: str) -> dict[str, Any]:
@@ -173,7 +173,7 @@ def _settings(outputs: FoundationOutputs) -> Hosts:
     return outputs.settings
 
 
-def _accelerator(pool: PoolOutputs) -> dict[str, Any]:
+def _accelerator(pool: PoolOutputs, outputs: FoundationOutputs) -> dict[str, Any]:
     own, wanted = pool.accelerator, pool.accelerators
     if own is None or wanted is None:
         return {}
@@ -185,6 +185,11 @@ def _accelerator(pool: PoolOutputs) -> dict[str, Any]:
         "accelerator_count": wanted.count,
         "accelerator_software": software,
         "accelerator_partitions": dict(wanted.partitions),
+        "accelerator_repositories": [
+            each.model_dump(mode="json", exclude={"vendor"})
+            for each in _settings(outputs).vendor_repositories
+            if each.vendor == own.vendor
+        ],
         "accelerator_supported": matrix.supported(own.vendor, own.family, own.id, software),
     }
 
