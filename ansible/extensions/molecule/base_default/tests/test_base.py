@@ -64,7 +64,9 @@ def test_sshd_itself_refuses_users_from_other_networks(host):
         ssh = "ssh -i /root/trial -o BatchMode=yes -o StrictHostKeyChecking=no -o LogLevel=ERROR"
         here = host.check_output("ip -4 -o address show host0").split()[3].split("/")[0]
         allowed = host.run(f"{ssh} -b {here} debian@{here} true")
-        refused = host.run(f"{ssh} -b 198.51.100.77 debian@198.51.100.77 true || exit 1")    # 255 is testinfra's
+        refused = host.run(
+            f"{ssh} -b 198.51.100.77 debian@198.51.100.77 true || exit 1"
+        )  # 255 is testinfra's
     finally:
         host.run("ip address del 198.51.100.77/32 dev lo; sed -i '$d' /home/debian/.ssh/authorized_keys")
         host.run("rm -f /root/trial /root/trial.pub /root/.ssh/known_hosts")
