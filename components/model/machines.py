@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 from components.model import matrix
 from components.model.checks import repeated, unknown
@@ -33,15 +34,10 @@ def settings(draft: Draft) -> Iterator[ConfigProblem]:
 
 
 def control_plane(draft: Draft) -> Iterator[ConfigProblem]:
-    """The members of the control plane are odd in number: one more would not survive one more loss.
-
-    Beside simulated machines there is a cluster already, and they may have none.
-    """
-    if draft.foundation is None:
-        return
+    """The members of the control plane are odd in number: one more would not survive one more loss."""
     pools = list(real_pools(draft.foundation))
     members = sum(pool.count for _, pool in pools if pool.control_plane)
-    if pools and members % 2 == 0 and (members or not draft.foundation.simulated):
+    if pools and members % 2 == 0:
         i, pool = next(((i, pool) for i, pool in pools if pool.control_plane), pools[0])
         rule = f"must be such that an odd number of machines runs the control plane; now {members} do"
         mend = "Set `controlPlane: true` on pools with 1, 3 or 5 machines together."
@@ -66,6 +62,21 @@ def racks(draft: Draft) -> Iterator[ConfigProblem]:
             at: Path_ = ("pools", i, "hosts")
             named = (((*at, j, "rack"), host.rack) for j, host in enumerate(pool.hosts))
             yield from unknown(draft, FOUNDATION, named, "a rack of its pool", pool.racks)
+
+
+def addresses(draft: Draft) -> Iterator[ConfigProblem]:
+    """A machine's address lies in a declared network: the firewalls of the others know these only."""
+    ranges = [each.cidr for each in draft.foundation.networks] if draft.foundation else []
+    for i, pool in real_pools(draft.foundation):
+        for j, host in enumerate(pool.hosts if isinstance(pool, StaticPool) else ()):
+            try:
+                address = ip_address(host.address)
+            except ValueError:
+                continue  # a host name
+            if not any(address in each for each in ranges):
+                rule = "must lie in one of `networks`: the firewalls of the others let these in only"
+                mend = "Add the network of the machines, with `role: management`."
+                yield draft.problem(FOUNDATION, ("pools", i, "hosts", j, "address"), host.address, rule, mend)
 
 
 def software(draft: Draft) -> Iterator[ConfigProblem]:
@@ -113,4 +124,4 @@ def repositories(draft: Draft) -> Iterator[ConfigProblem]:
     yield from unknown(draft, FOUNDATION, named, "the vendor of an accelerator", vendors)
 
 
-RULES = (settings, control_plane, fabric, racks, software, partitions, repositories)
+RULES = (settings, control_plane, fabric, racks, addresses, software, partitions, repositories)

@@ -97,7 +97,7 @@ def test_load() -> None:
     assert loaded.context == "site"
     assert sorted(loaded.tenants) == ["acme", "globex"]
     assert sorted(loaded.files) == ["acme", "foundation", "globex", "platform"]
-    assert [pool.count for pool in loaded.foundation.pools] == [1, 2, 2]
+    assert [pool.count for pool in loaded.foundation.pools] == [1, 2, 2, 1]
     assert list_environments(GOOD) == [ENVIRONMENT]
 
 
