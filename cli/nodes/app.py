@@ -126,12 +126,16 @@ def upgrade(
     call.end(verbs.upgrade(call.target, call.steps, call.outputs, wanted))
 
 
+Hosts = Annotated[list[str], typer.Argument(metavar="HOST...", help="The machines that leave.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+
+
 @app.command()
 def decommission(
     env: Env,
-    hosts: Annotated[list[str], typer.Argument(metavar="HOST...", help="The machines that leave.")],
+    hosts: Hosts,
     *,
-    yes: Annotated[bool, typer.Option("--yes", help="Erase their disks without asking.")] = False,
+    yes: Yes = False,
     check: Check = False,
     extra: Extra = None,
     config: Config = CONFIG,
@@ -140,16 +144,43 @@ def decommission(
 ) -> None:
     """Take machines out of the cluster and erase their disks. For ever."""
     from cli.nodes import verbs
-    from cli.outcome import CliError, Exit
 
     call = _Call(env, config, outputs, as_json=as_json)
-    if not yes and not check:
-        if as_json or not sys.stdin.isatty():
-            raise CliError(Exit.USAGE, "nobody is there to agree", "add --yes, or --check to look only")
-        typer.confirm(f"Erase the disks of {', '.join(hosts)} for ever?", abort=True, err=True)
+    if not check:
+        _agree(f"Erase the disks of {', '.join(hosts)} for ever?", yes, as_json)
     call.end(
         verbs.decommission(call.target, call.steps, call.outputs, hosts, _wanted("", extra, check=check))
     )
+
+
+@app.command()
+def replace(
+    env: Env,
+    hosts: Hosts,
+    *,
+    yes: Yes = False,
+    extra: Extra = None,
+    config: Config = CONFIG,
+    outputs: Outputs = None,
+    as_json: Json = False,
+) -> None:
+    """Take dead machines, which are off, out of the cluster: others of their names can then come in."""
+    from cli.nodes import verbs
+
+    call = _Call(env, config, outputs, as_json=as_json)
+    _agree(f"Are {', '.join(hosts)} off, and will they stay so?", yes, as_json)
+    call.end(verbs.replace(call.target, call.steps, call.outputs, hosts, _wanted("", extra)))
+
+
+def _agree(question: str, yes: bool, as_json: bool) -> None:
+    """Ask a person, unless told not to."""
+    from cli.outcome import CliError, Exit
+
+    if yes:
+        return
+    if as_json or not sys.stdin.isatty():
+        raise CliError(Exit.USAGE, "nobody is there to agree", "add --yes once you have made sure")
+    typer.confirm(question, abort=True, err=True)
 
 
 @app.command()

@@ -89,9 +89,21 @@ def decommission(
     target: Target, steps: Steps, outputs: Mapping[str, Any], hosts: Sequence[str], wanted: Wanted
 ) -> Ran:
     """Take machines out of service and erase their disks. For ever."""
+    return run(target, steps, "decommission", outputs, _leaving(target, outputs, hosts, wanted))
+
+
+def replace(
+    target: Target, steps: Steps, outputs: Mapping[str, Any], hosts: Sequence[str], wanted: Wanted
+) -> Ran:
+    """Take dead machines out of the cluster, so that others of the same names can take their places."""
+    return run(target, steps, "replace", outputs, _leaving(target, outputs, hosts, wanted))
+
+
+def _leaving(target: Target, outputs: Mapping[str, Any], hosts: Sequence[str], wanted: Wanted) -> Wanted:
     names = fleet.machines(fleet.require(target, outputs), list(hosts))
-    variables = {"bastide_leaving": ",".join(names), **wanted.extra}
-    return run(target, steps, "decommission", outputs, Wanted(check=wanted.check, extra=variables))
+    records = str(target.evidence / "decommissioned")
+    told = {"bastide_leaving": ",".join(names), "lifecycle_records": records}
+    return Wanted(check=wanted.check, extra={**told, **wanted.extra})
 
 
 def enroll(target: Target, steps: Steps, file: Path, wanted: Wanted) -> Ran:

@@ -8,8 +8,8 @@ from pydantic import Field
 
 from components.model.base import Model
 from components.model.gateway_types import HttpsUrl
-from components.model.machine_types import RegistryName, SigningKey, SshKey, WebUrl
-from components.model.types import Address, Cidr, Digest, Part, Port, Slug, Text
+from components.model.machine_types import FilePath, RegistryName, SigningKey, SshKey, WebUrl
+from components.model.types import Address, Cidr, Digest, Flag, Part, Port, Slug, Text
 
 
 class Administrator(Model):
@@ -34,6 +34,11 @@ class ControlPlane(Model):
 
     endpoint: Address = Field(description="Name or address under which all control plane machines answer.")
     port: Port = Field(default=6443, description="Port of the API.")
+    shared: Flag = Field(
+        default=False,
+        description="Whether its machines share the endpoint's address among themselves (VRRP); else a load "
+        "balancer, or the one machine, has it.",
+    )
 
 
 class VendorRepository(Model):
@@ -45,6 +50,15 @@ class VendorRepository(Model):
     suite: Text = Field(default="/", description="Suite; `/` for a flat repository.")
     components: tuple[Slug, ...] = Field(default=(), description="Components; none for a flat repository.")
     key: SigningKey = Field(description="Public key that signs it.")
+
+
+class Journal(Model):
+    """Where journals are sent, and the files on the machines by which both sides know each other."""
+
+    sink: HttpsUrl = Field(description="Address, as systemd-journal-upload speaks it.")
+    ca: FilePath = Field(description="Certificates of the authorities that sign the sink's.")
+    certificate: FilePath = Field(description="Certificate of the machine.")
+    key: FilePath = Field(description="Its private key, born on the machine.")
 
 
 class Hosts(Model):
@@ -64,4 +78,4 @@ class Hosts(Model):
     vendor_repositories: tuple[VendorRepository, ...] = Field(
         default=(), description="Where drivers of accelerators come from."
     )
-    journal_sink: HttpsUrl | None = Field(default=None, description="Where journals are sent, by TLS.")
+    journal: Journal | None = Field(default=None, description="Where journals are sent; else they stay.")

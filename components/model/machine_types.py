@@ -86,6 +86,15 @@ SigningKey: TypeAlias = Annotated[
     string_schema("openpgp-key", _KEY_BLOCK, 20_000),
 ]
 
+_FILE = r"(/[A-Za-z0-9._+-]+)+"
+FilePath: TypeAlias = Annotated[
+    str,
+    BeforeValidator(
+        matching(_FILE, "must be the absolute path of a file", "Write it like `/etc/ssl/certs/logs.pem`.")
+    ),
+    string_schema("path", _FILE, examples=["/etc/ssl/certs/logs.pem"]),
+]
+
 _SOFTWARE = r"[0-9]+(\.[0-9A-Za-z]+)*"
 SoftwareVersion: TypeAlias = Annotated[
     str,

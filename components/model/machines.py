@@ -79,6 +79,16 @@ def addresses(draft: Draft) -> Iterator[ConfigProblem]:
                 yield draft.problem(FOUNDATION, ("pools", i, "hosts", j, "address"), host.address, rule, mend)
 
 
+def snapshots(draft: Draft) -> Iterator[ConfigProblem]:
+    """MicroVMs start from snapshots in a thin pool, which needs a disk."""
+    for i, pool in real_pools(draft.foundation):
+        if pool.role == "sandbox" and pool.storage is None:
+            rule = "must come with `storage`: microVMs start from a thin pool on a disk"
+            yield draft.problem(
+                FOUNDATION, ("pools", i, "role"), pool.role, rule, "Add `storage: {devices: [...]}`."
+            )
+
+
 def software(draft: Draft) -> Iterator[ConfigProblem]:
     """Real accelerators say which software drives them; the version matrix says what goes together."""
     if draft.foundation is None:
@@ -124,4 +134,4 @@ def repositories(draft: Draft) -> Iterator[ConfigProblem]:
     yield from unknown(draft, FOUNDATION, named, "the vendor of an accelerator", vendors)
 
 
-RULES = (settings, control_plane, fabric, racks, addresses, software, partitions, repositories)
+RULES = (settings, control_plane, fabric, racks, addresses, snapshots, software, partitions, repositories)

@@ -53,7 +53,11 @@ hosts:
   artifacts: {{url: "https://mirror.site.example/artifacts", digest: "sha256:{"b" * 64}"}}
   controlPlane: {{endpoint: 10.8.0.10}}
   registryMirrors: {{docker.io: "https://mirror.site.example/docker"}}
-  journalSink: https://journal.site.example
+  journal:
+    sink: https://journal.site.example
+    ca: /etc/ssl/logs-ca.pem
+    certificate: /etc/ssl/logs.pem
+    key: /etc/ssl/private/logs.pem
 pools:
   - id: gpu
     kind: static

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import platform
 import struct
 from pathlib import Path
 
@@ -25,6 +27,9 @@ options:
     type: list
     elements: int
     required: true
+  kept:
+    description: File on the machine in which the evidence is kept; nothing is written in check mode.
+    type: path
 author: The Bastide authors (@bastide-dev)
 """
 
@@ -159,11 +164,20 @@ def gather(sysfs, wanted):
     }
 
 
+def keep(path, evidence):
+    """Write the evidence as JSON, for its owner only."""
+    path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    path.write_text(json.dumps({**evidence, "host": platform.node()}, indent=1) + "\n")
+
+
 def main():
     module = AnsibleModule(
         argument_spec={
             "sysfs": {"type": "path", "default": "/sys"},
             "registers": {"type": "list", "elements": "int", "required": True},
+            "kept": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -171,7 +185,10 @@ def main():
     if not all(0 <= index <= 23 for index in wanted):
         module.fail_json(msg=f"registers are numbered from 0 to 23, not {wanted}")
     try:
-        module.exit_json(changed=False, evidence=gather(Path(module.params["sysfs"]), wanted))
+        evidence = gather(Path(module.params["sysfs"]), wanted)
+        if module.params["kept"] and not module.check_mode:
+            keep(Path(module.params["kept"]), evidence)
+        module.exit_json(changed=False, evidence=evidence)
     except (LogError, OSError) as error:
         module.fail_json(msg=f"the evidence cannot be read: {error}")
 

@@ -72,9 +72,17 @@ def of_all(outputs: FoundationOutputs, programs: Mapping[str, str]) -> dict[str,
         "kubernetes_control_plane": False,
         "kubernetes_pod_cidr": _cidrs(outputs, "pods"),
         "kubernetes_service_cidr": _cidrs(outputs, "services"),
-        "telemetry_journal_sink": settings.journal_sink or "",
+        "kubernetes_virtual_address": endpoint.shared,
+        **_journal(settings),
         **programs,
     }
+
+
+def _journal(settings: Hosts) -> dict[str, Any]:
+    if settings.journal is None:
+        return {"telemetry_journal_sink": ""}
+    files = settings.journal.model_dump(include={"ca", "certificate", "key"})
+    return {"telemetry_journal_sink": settings.journal.sink, "telemetry_journal_tls": files}
 
 
 def of_control_plane(outputs: FoundationOutputs) -> dict[str, Any]:

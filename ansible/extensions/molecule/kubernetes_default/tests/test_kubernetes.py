@@ -36,7 +36,8 @@ def test_the_audit_log_tells_deeds_and_no_content(host):
 def test_keys_are_for_root_only(host):
     loose = host.check_output(
         r"find /etc/kubernetes /var/lib/etcd /var/lib/kubelet/pki /var/log/kubernetes"
-        r" \( -name '*.key' -o -name '*.conf' -o -name '*.yaml' -o -name '*.log' -o -name member \) -perm /077"
+        r" \( -name '*.key' -o -name '*.conf' -o -name '*.yaml' -o -name '*.log' -o -name member \)"
+        r" -perm /077"
     )
     assert loose == ""
 
