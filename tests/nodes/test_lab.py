@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,19 @@ def test_a_restart_from_inside_comes_back(one: Machine) -> None:
     before = _boot(one)
     one.run("systemctl", "reboot")
     eventually(lambda: _boot(one) not in ("", before), "the machine restarts", 60)
+
+
+def test_a_lab_answers_while_machines_are_made(lab: Lab) -> None:
+    """Many scenarios begin at once: none takes the lab of the others for one that has ended."""
+    names = [f"crowd-{number}" for number in range(3)]
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        made = pool.submit(lab.add, *names)
+        while not made.done():
+            assert lab.running
+            lab.order("describe")
+        assert [machine.name for machine in made.result()] == names
+    for name in names:
+        lab.remove(name)
 
 
 def test_an_unknown_machine_is_an_error_that_names_those_that_are(lab: Lab) -> None:

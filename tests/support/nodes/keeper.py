@@ -94,6 +94,8 @@ class Keeper:
     async def obey(self, order: dict[str, Any]) -> Any:
         name = str(order.get("name", ""))
         match order["verb"]:
+            case "greet":
+                return {}
             case "describe":
                 return self.describe()
             case "end":
@@ -143,7 +145,7 @@ class Keeper:
         return {
             **{"name": self.place.name, "gateway": self.subnet.gateway, "network": str(self.subnet.network)},
             **{"key": str(self.place.key), "artifacts": str(self.mirror.artifacts)},
-            "machines": {name: guest.facts() for name, guest in self.guests.items()},
+            "machines": {name: guest.facts() for name, guest in self.guests.items() if guest.made},
         }
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -154,7 +154,7 @@ class Lab:
     @property
     def running(self) -> bool:
         try:
-            self.order("describe")
+            self.order("greet")
         except LabError:
             return False
         return True

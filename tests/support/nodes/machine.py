@@ -202,6 +202,11 @@ class Guest:
         await asyncio.to_thread(self.make)
         await self.start()
 
+    @property
+    def made(self) -> bool:
+        """Whether its files are there: until then nothing can be told of it."""
+        return (self.folder / "host_key.pub").exists()
+
     def facts(self) -> dict[str, str | int | bool]:
         """What a client needs to know."""
         told = _run("ssh-keygen", "-l", "-f", self.folder / "host_key.pub").split()
