@@ -1,9 +1,10 @@
-"""Plugins of the collection, as modules: they are in no package of ours."""
+"""Programs of the collection, as modules: they are in no package of ours."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,16 +13,18 @@ from typing import Any
 
 from twin.settings import ROOT
 
-PLUGINS = ROOT / "ansible" / "plugins"
+COLLECTION = ROOT / "ansible"
+PLUGINS = COLLECTION / "plugins"
 
 
-def load(kind: str, name: str) -> ModuleType:
-    """The plugin `name` of a `kind` (`modules`, `filter`, ...)."""
-    path = PLUGINS / kind / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"bastide_{kind}_{name}", path)
+def load(path: str) -> ModuleType:
+    """The module at `path` below the collection, e.g. `plugins/filter/disks.py`."""
+    name = "bastide_" + re.sub(r"\W", "_", path.removesuffix(".py"))
+    spec = importlib.util.spec_from_file_location(name, COLLECTION / path)
     if spec is None or spec.loader is None:
-        raise ImportError(str(path))
+        raise ImportError(path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)
     return module
 

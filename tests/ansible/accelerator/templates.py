@@ -8,12 +8,12 @@ from typing import Any
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 
-from tests.ansible.accelerator.plugins import ANSIBLE
+from tests.support.plugins import COLLECTION
 
 
 def rendered(role: str, template: str, variables: dict[str, Any]) -> str:
     """A template of a role with the role's defaults and variables below the given ones."""
-    folder = ANSIBLE / "roles" / role
+    folder = COLLECTION / "roles" / role
     loader = DataLoader()
     values: dict[str, Any] = {}
     for file in ("defaults/main.yml", "vars/main.yml"):

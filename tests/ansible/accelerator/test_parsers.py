@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from tests.ansible.accelerator.plugins import plugin
+from tests.support.plugins import load
 
-accelerators = plugin("filter/accelerators")
+accelerators = load("plugins/filter/accelerators.py")
 
 NVIDIA = """0, NVIDIA H100 80GB HBM3, 580.173.02, Enabled, Enabled, 00000000:18:00.0
 1, NVIDIA H100 80GB HBM3, 580.173.02, Enabled, Disabled, 00000000:2A:00.0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.ansible.accelerator.plugins import pci_device, plugin
+from tests.ansible.accelerator.sysfs import pci_device
+from tests.support.plugins import load
 
-pci_devices = plugin("modules/pci_devices")
+pci_devices = load("plugins/modules/pci_devices.py")
 
 
 def test_devices_of_a_vendor_and_class(tmp_path: Path) -> None:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from components.model.matrix import supported
-from tests.ansible.accelerator.plugins import ANSIBLE, pci_device
+from tests.ansible.accelerator.sysfs import pci_device
+from tests.support.plugins import COLLECTION
 
 PLAY = """
 - hosts: gpu-7
@@ -34,7 +35,7 @@ def preflight(folder: Path, *, series: str, device: str = "0x2330", there: int =
         pci_device(folder / "sys", address, vendor="0x10de", device=device, kind="0x030200")
     collections = folder / "collections/ansible_collections/bastide"
     collections.mkdir(parents=True)
-    (collections / "nodes").symlink_to(ANSIBLE)
+    (collections / "nodes").symlink_to(COLLECTION)
     (folder / "play.yml").write_text(PLAY)
     row = supported("nvidia", "hopper", "nvidia-h100", SOFTWARE)
     variables: dict[str, Any] = {

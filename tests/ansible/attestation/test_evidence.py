@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.ansible.loading import load
+from tests.support.plugins import load
 
-evidence = load("modules/evidence.py")
+evidence = load("plugins/modules/evidence.py")
 GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.ansible.loading import load
+from tests.support.plugins import load
 
-causes = load("plugin_utils/causes.py")
+causes = load("plugins/plugin_utils/causes.py")
 TABLE = causes.load()
 
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from tests.ansible.enroll.machines import enroll, entry
-from tests.ansible.loading import load
+from tests.support.plugins import load
 
-ironic = load("module_utils/ironic.py")
-enrolment = load("filter/enrolment.py")
+ironic = load("plugins/module_utils/ironic.py")
+enrolment = load("plugins/filter/enrolment.py")
 CATALOG = [
     {"type": "compute", "endpoints": [{"interface": "public", "region": "one", "url": "http://nova"}]},
     {

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.ansible.loading import load
+from tests.support.plugins import load
 
-domains = load("filter/domains.py")
+domains = load("plugins/filter/domains.py")
 
 GROUPS = {
     "all": ["w1", "w2", "w3", "cp1", "cp2", "cp3", "x"],

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.loading import load
+from tests.support.plugins import load
 
-guarantees = load("plugin_utils/guarantees.py")
-skew = load("plugin_utils/skew.py")
+guarantees = load("plugins/plugin_utils/guarantees.py")
+skew = load("plugins/plugin_utils/skew.py")
 
 
 def node(name: str, cpu: str = "8", ready: str = "True", **spec: Any) -> dict[str, Any]:

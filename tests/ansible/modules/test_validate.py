@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.plugins import load, run_module
 
-validate = load("modules", "validate")
+validate = load("plugins/modules/validate.py")
 
 
 def asked(tmp_path: Path, *checks: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ansible.accelerator.plugins import plugin
+from tests.support.plugins import load
 
-rdma = plugin("filter/rdma")
+rdma = load("plugins/filter/rdma.py")
 
 LATENCY = """
 ---------------------------------------------------------------------------------------

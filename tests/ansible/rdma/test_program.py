@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,13 +9,10 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.accelerator.plugins import ANSIBLE, pci_device
+from tests.ansible.accelerator.sysfs import pci_device
+from tests.support.plugins import load
 
-_SPEC = importlib.util.spec_from_file_location("bastide_rdma", ANSIBLE / "roles/rdma/files/bastide-rdma.py")
-assert _SPEC
-assert _SPEC.loader
-rdma = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(rdma)
+rdma = load("roles/rdma/files/bastide-rdma.py")
 
 
 class Card:

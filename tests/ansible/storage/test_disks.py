@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.ansible.loading import load
+from tests.support.plugins import load
 
-disks = load("filter/disks.py")
+disks = load("plugins/filter/disks.py")
 PHYSICAL = json.dumps({"report": [{"pv": [{"pv_name": "/dev/sda", "vg_name": "bastide"}]}]})
 NOTHING: dict[str, Any] = dict.fromkeys(("fstype", "label", "pttype"))
 EMPTY = {**NOTHING, "path": "/dev/sda", "mountpoints": [None]}

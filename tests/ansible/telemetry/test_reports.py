@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -12,12 +11,11 @@ from typing import Any
 
 import pytest
 
-PROGRAM = Path(__file__).parents[3] / "ansible/roles/telemetry/files/bastide-report-metrics.py"
-_SPEC = importlib.util.spec_from_file_location("bastide_report_metrics", PROGRAM)
-assert _SPEC
-assert _SPEC.loader
-reports = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(reports)
+from tests.support.plugins import COLLECTION, load
+
+_PROGRAM = "roles/telemetry/files/bastide-report-metrics.py"
+PROGRAM = COLLECTION / _PROGRAM
+reports = load(_PROGRAM)
 
 
 def write(folder: Path, role: str, phase: str = "validation", **statuses: str) -> None:

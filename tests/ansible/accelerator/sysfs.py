@@ -1,23 +1,8 @@
-"""Plugins of the collection as modules, and a simulated sysfs."""
+"""A simulated sysfs."""
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
-
-ANSIBLE = Path(__file__).parents[3] / "ansible"
-
-
-def plugin(name: str) -> ModuleType:
-    """A plugin by its path below `ansible/plugins`, without `.py`."""
-    path = ANSIBLE / "plugins" / f"{name}.py"
-    spec = importlib.util.spec_from_file_location(f"bastide_{path.stem}", path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def pci_device(
