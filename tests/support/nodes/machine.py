@@ -17,7 +17,7 @@ from tests.support.nodes import cgroups
 from tests.support.nodes.image import USER
 from tests.support.nodes.places import LabError, Place, Subnet
 
-BOOT = 60
+BOOT = 180
 """Seconds that a machine may take until one can log in; it takes two on an idle one."""
 _PROPAGATE = Path("/run/systemd/nspawn/propagate")
 """Where systemd-nspawn leaves a folder behind for each machine."""
