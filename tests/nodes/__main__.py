@@ -3,7 +3,7 @@
     python -m tests.nodes [--install] [--only-scenarios | --only-tests] [SCENARIO...]
 
 Needs root on Debian. `--install` (or CI=true) fetches the packages that are missing; else they are named.
-BASTIDE_TEST_WORKERS (default 2) scenarios run side by side. It fails where nothing ran.
+BASTIDE_TEST_WORKERS (default 2) scenarios run at a time, the tests beside them. It fails where nothing ran.
 """
 
 from __future__ import annotations
@@ -86,13 +86,14 @@ def main() -> int:
         return 2
     REPORTS.mkdir(parents=True, exist_ok=True)
     told: list[Outcome] = []
-    try:
-        if not asked.only_tests:
-            told += run_scenarios(asked.names or scenarios.wanted())
-        if not asked.only_scenarios and not asked.names:
-            told += run_tests()
-    except LabError as error:
-        told.append(tell(Outcome(name="lab", verdict="failed", seconds=0, note=str(error))))
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        tests = None if asked.only_scenarios or asked.names else beside.submit(lambda: list(run_tests()))
+        try:
+            if not asked.only_tests:
+                told += run_scenarios(asked.names or scenarios.wanted())
+        except LabError as error:
+            told.append(tell(Outcome(name="lab", verdict="failed", seconds=0, note=str(error))))
+        told += tests.result() if tests else []
     count = {
         verdict: sum(each.verdict == verdict for each in told) for verdict in ("passed", "failed", "skipped")
     }

@@ -66,7 +66,10 @@ def run(name: str, reports: Path, environ: Mapping[str, str]) -> Outcome:
         return Outcome(name=name, verdict="failed", seconds=0, note=lacks)
     log, results = reports / f"{name}.log", reports / f"{name}.xml"
     results.unlink(missing_ok=True)
-    code = _molecule(name, log, {**environ, "PYTEST_ADDOPTS": f"--junitxml={results} -ra"})
+    told = {**environ, "PYTEST_ADDOPTS": f"--junitxml={results} -ra"}
+    code = _molecule(name, log, told)
+    if code != 0 and f"[{name} > create] An error" in log.read_text(errors="replace"):
+        code = _molecule(name, log, told)  # its machines did not boot: nothing of the role has run yet
     seconds = time.monotonic() - begun
     if code != 0:
         gist = "\n".join(gist_of(log.read_text(errors="replace")))

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.plugins import load
 
-networks = load("filter", "networks")
+networks = load("plugins/filter/networks.py")
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ import pytest
 from components.cluster import MERGE_PATCH, ApiError, Cluster
 from tests.ansible.playbooks.stage import Stage
 from tests.support.plane import Plane
+from tests.support.project import eventually
 from twin.controlplane.lifecycle import start_plane
 
 pytestmark = [
@@ -183,6 +184,12 @@ def test_only_known_hosts_that_are_named_leave(fleet: Stage, cluster: Cluster, l
 
 
 @pytest.mark.fault
+def running(cluster: Cluster, name: str) -> bool:
+    status = cluster.get(f"{SPACE}/pods/{name}")["status"]
+    ready = {each["type"] for each in status.get("conditions", []) if each["status"] == "True"}
+    return "Ready" in ready
+
+
 def test_a_budget_holds_the_node_and_its_pods_are_named(fleet: Stage, cluster: Cluster) -> None:
     cluster.request("POST", f"{SPACE}/pods", pod("held", "w3"))
     budget = {
@@ -190,6 +197,7 @@ def test_a_budget_holds_the_node_and_its_pods_are_named(fleet: Stage, cluster: C
         "spec": {"minAvailable": 5, "selector": {"matchLabels": {"app": "web"}}},
     }
     cluster.request("POST", BUDGETS, {"apiVersion": "policy/v1", "kind": "PodDisruptionBudget", **budget})
+    eventually(lambda: running(cluster, "held"), "the pod runs: a budget holds no other")
     try:
         ran = fleet.play("decommission", "-e", "bastide_leaving=w3")
         assert ran.status != 0
