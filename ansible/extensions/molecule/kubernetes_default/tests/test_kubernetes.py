@@ -3,6 +3,15 @@
 import json
 
 KUBECTL = "kubectl --kubeconfig /etc/kubernetes/admin.conf"
+STRANGER = """
+import ssl, sys, urllib.error, urllib.request
+context = ssl.create_default_context(cafile="/etc/kubernetes/pki/ca.crt")
+try:
+    print(urllib.request.urlopen(sys.argv[1], context=context).status)
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+"""Asks for a page without credentials; prints the answer's code."""
 
 
 def test_the_static_pods_run(host):
@@ -13,11 +22,8 @@ def test_the_static_pods_run(host):
 
 def test_strangers_see_the_health_pages_only(host):
     server = host.check_output(f"{KUBECTL} config view -o 'jsonpath={{.clusters[0].cluster.server}}'")
-    stranger = "kubectl --kubeconfig /dev/null --certificate-authority /etc/kubernetes/pki/ca.crt"
-    assert host.check_output(f"{stranger} --server {server} get --raw /livez") == "ok"
-    refused = host.run(f"{stranger} --server {server} get --raw /version")
-    assert refused.rc != 0
-    assert "Unauthorized" in refused.stderr
+    assert host.check_output("python3 -c %s %s", STRANGER, f"{server}/livez") == "200"
+    assert host.check_output("python3 -c %s %s", STRANGER, f"{server}/version") == "401"
 
 
 def test_secrets_are_unreadable_on_the_disk(host):
