@@ -11,7 +11,7 @@ from components.model.accelerators import Accelerator
 from components.model.base import Model
 from components.model.foundation import EnvironmentKind, Network
 from components.model.hosts import Hosts
-from components.model.pools import PoolAccelerators, PoolRdma, PoolRole, PoolStorage, PoolTrust
+from components.model.pools import Machine, PoolAccelerators, PoolRdma, PoolRole, PoolStorage, PoolTrust
 from components.model.quantity import Bytes, Cpu
 from components.model.types import Count, Port
 
@@ -53,6 +53,7 @@ class PoolOutputs(Outputs):
     zone: str = Field(description="Zone.")
     count: Count = Field(description="Number of nodes.")
     control_plane: bool = Field(default=False, description="Whether they run the control plane.")
+    machine: Machine | None = Field(default=None, description="What each machine offers to pods.")
     accelerator: Accelerator | None = Field(default=None, description="Accelerator of each machine.")
     accelerators: PoolAccelerators | None = Field(default=None, description="How many, and how partitioned.")
     rdma: PoolRdma | None = Field(default=None, description="RDMA of each machine.")

@@ -68,6 +68,7 @@ def _pool(pool: NodePool, foundation: Foundation) -> PoolOutputs:
         role=pool.role,
         zone=pool.zone,
         count=pool.count,
+        machine=pool.machine,
         accelerator=found,
         accelerators=pool.accelerators,
         labels=pool_labels(pool, foundation),

@@ -17,6 +17,7 @@ from components.upstream import catalog
 
 MANAGEMENT: Final = "management"
 """The network role of the machines' own addresses, where these are host names."""
+_MIB: Final = 2**20
 _SANDBOXES: Final = ("kata-clh", "kata-fc", "gvisor")
 _HANDLERS: Final[Mapping[str, str]] = {"nvidia": "nvidia"}
 """Runtime handler of an accelerator, by vendor."""
@@ -98,6 +99,9 @@ def of_pool(pool: PoolOutputs, outputs: FoundationOutputs) -> dict[str, Any]:
         "kubernetes_taints": list(pool.taints),
         "telemetry_accelerator": pool.accelerator.vendor if pool.accelerator else "",
     }
+    if pool.machine:
+        found["base_cpu"] = int(pool.machine.cpu.value)
+        found["base_memory"] = int(pool.machine.memory.value // _MIB)
     if sandboxes := microvms(pool):
         found["microvm_handlers"] = list(sandboxes)
     if pool.storage:
