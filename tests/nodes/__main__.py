@@ -20,14 +20,13 @@ from pathlib import Path
 from tests.nodes import needs, scenarios
 from tests.nodes.scenarios import Outcome
 from tests.support.command import ROOT
+from tests.support.machines import SWITCH
 from tests.support.nodes import Lab, LabError
 from tests.support.nodes.kubernetes import make_bundle
 from tests.support.nodes.lab import needs as lab_needs
 from twin.errors import TwinError
 
 REPORTS = ROOT / "reports" / "nodes"
-SWITCH = "BASTIDE_TEST_NODES"
-"""Set for the tests of this folder: `make test` leaves them out, and says so."""
 
 
 def run_scenarios(names: Sequence[str]) -> Iterator[Outcome]:
@@ -51,10 +50,20 @@ def serve_programs(lab: Lab) -> None:
 
 
 def run_tests() -> Iterator[Outcome]:
-    """The tests of this folder: whole environments on several machines."""
+    """All tests that boot machines."""
     results = REPORTS / "tests.xml"
     results.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "tests/nodes", "-q", "--timeout=1800", f"--junitxml={results}"]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests",
+        "-m",
+        "nodes",
+        "-q",
+        "--timeout=1800",
+        f"--junitxml={results}",
+    ]
     subprocess.run(command, cwd=ROOT, env={**os.environ, SWITCH: "1"}, check=False)
     if not results.exists():
         yield tell(

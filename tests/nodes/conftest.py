@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.nodes.__main__ import SWITCH
 from tests.support.nodes import Lab
 from tests.support.nodes.lab import needs
 
@@ -15,8 +13,6 @@ from tests.support.nodes.lab import needs
 @pytest.fixture(scope="session")
 def machines() -> None:
     """Skip without machines."""
-    if not os.environ.get(SWITCH):
-        pytest.skip("`make test-nodes` runs this")
     if reason := needs():
         pytest.skip(reason)
 

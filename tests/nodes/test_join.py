@@ -24,7 +24,7 @@ from tests.support.nodes import Lab, Machine
 from tests.support.nodes.inventory import inventory_of
 from tests.support.nodes.kubernetes import POD, connect_pods, make_bundle
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.nodes, pytest.mark.timeout(1800)]
 HERE = Path(__file__).parent
 SCENARIO = ROOT / "ansible/extensions/molecule/kubernetes_default/inventory.yml"
 CONTROL, WORKERS = "control", ("worker-1", "worker-2")

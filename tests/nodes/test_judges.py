@@ -90,6 +90,9 @@ def ask(machine: Machine) -> Verdict:
     return Verdict(int(index[1]), {rule: said for rule, said in rules.items() if said not in silent})
 
 
+pytestmark = pytest.mark.nodes
+
+
 @pytest.fixture(scope="module")
 def case(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Case:
     machine, root = lab.add("judged")[0], tmp_path_factory.mktemp("judges")

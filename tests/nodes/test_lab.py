@@ -15,6 +15,7 @@ from tests.support.nodes.cgroups import hierarchies
 from tests.support.nodes.places import RUNTIME
 from tests.support.project import eventually
 
+pytestmark = pytest.mark.nodes
 _GROUP = "/sys/fs/cgroup/own"
 """A control group where there is only version 2."""
 

@@ -17,7 +17,7 @@ from tests.support.nodes import Lab
 from tests.support.nodes.kubernetes import connect_pods, make_bundle
 
 CONTROL, WORKERS = "control-0", ("worker-0",)
-pytestmark = [pytest.mark.engine, pytest.mark.timeout(3600)]
+pytestmark = [pytest.mark.nodes, pytest.mark.engine, pytest.mark.timeout(3600)]
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -23,7 +22,6 @@ from tests.support.nodes import qemu
 
 pytestmark = [
     pytest.mark.nodes,
-    pytest.mark.skipif(not os.environ.get("BASTIDE_TEST_NODES"), reason="runs with `make test-nodes`"),
     pytest.mark.skipif(bool(qemu.absent()), reason=f"a virtual machine {qemu.absent()}"),
 ]
 REPORTS = "/var/lib/bastide/reports"
