@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from components import naming, probe
@@ -14,6 +15,8 @@ from components.model import Bytes, Foundation, FoundationOutputs, Select, Tenan
 from components.nodes import values
 
 _NO_SUCH_MEMORY = Bytes("1Pi")
+_TRIES = 3
+"""A machine may leave between the placement on it and the look at it."""
 
 
 def drills(
@@ -78,11 +81,15 @@ def _placement(ask: Ask) -> Drill:
     def probe_(cluster: Cluster) -> Answer:
         if not ask.models or not ask.others:
             return Answer(text="all machines have it or none has: nothing can be told apart", passed=False)
-        with _waiting_pod(cluster, ask) as path:
-            node = probe.wait_for(lambda: cluster.get(path)["spec"].get("nodeName"))
-            if not node:
-                return Answer(text=f"not placed: {_condition(cluster, path)}", passed=False)
-            labels = cluster.get(f"/api/v1/nodes/{node}")["metadata"]["labels"]
+        node, labels = "", {}
+        for _ in range(_TRIES):
+            with _waiting_pod(cluster, ask) as path:
+                node = probe.wait_for(partial(_node, cluster, path)) or ""
+                if not node:
+                    return Answer(text=f"not placed: {_condition(cluster, path)}", passed=False)
+                labels = _labels(cluster, node)
+            if labels:
+                break
         model = labels.get(f"{naming.ACCELERATOR_DRIVER}/model", "no accelerator")
         return Answer(text=f"placed on {node}, which has {model}", passed=model in ask.models)
 
@@ -94,6 +101,23 @@ def _placement(ask: Ask) -> Drill:
         expected=f"the scheduler places it on a machine with {' or '.join(sorted(ask.models))}",
         probe=probe_,
     )
+
+
+def _node(cluster: Cluster, path: str) -> str | None:
+    """Where a pod was placed; None while it was not."""
+    name: str | None = cluster.get(path)["spec"].get("nodeName")
+    return name
+
+
+def _labels(cluster: Cluster, node: str) -> dict[str, str]:
+    """The labels of a node; empty where it has left."""
+    try:
+        found: dict[str, str] = cluster.get(f"/api/v1/nodes/{node}")["metadata"]["labels"]
+    except ApiError as error:
+        if error.code != 404:
+            raise
+        return {}
+    return found
 
 
 def _no_match(ask: Ask) -> Drill:

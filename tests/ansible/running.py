@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,9 +50,11 @@ def run(
         **(env or {}),
     }
     command = ["ansible-playbook", "-i", str(inventory), str(book), *options]
-    ran = subprocess.run(
-        command, env=environment, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    with tempfile.TemporaryDirectory(prefix="cp-") as sockets:  # their paths must be short
+        environment = {"ANSIBLE_SSH_CONTROL_PATH_DIR": sockets, **environment}
+        ran = subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=timeout, check=False
+        )
     faults = json.loads(report.read_text())["faults"] if report.exists() else []
     return Ran(ran.returncode, ran.stdout + ran.stderr, faults)
 
