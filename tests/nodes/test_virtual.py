@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import os
 import shutil
 import threading
 from collections.abc import Iterator
@@ -20,8 +21,10 @@ from tests.ansible.running import COLLECTION, Ran, run_tasks
 from tests.support.command import run
 from tests.support.nodes import qemu
 
+_ASKED = os.environ.get("BASTIDE_TEST_VIRTUAL", "") not in ("", "0")
 pytestmark = [
     pytest.mark.nodes,
+    pytest.mark.skipif(not _ASKED, reason="an emulated machine is slow: BASTIDE_TEST_VIRTUAL=1 asks for it"),
     pytest.mark.skipif(bool(qemu.absent()), reason=f"a virtual machine {qemu.absent()}"),
 ]
 REPORTS = "/var/lib/bastide/reports"
