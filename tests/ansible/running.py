@@ -13,7 +13,8 @@ from typing import Any
 
 import yaml
 
-COLLECTION = Path(__file__).parents[2] / "ansible"
+from tests.support.plugins import COLLECTION
+
 LOCAL = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "ansible_become": False}
 
 

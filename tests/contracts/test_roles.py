@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.plugins import PLUGINS
+from tests.support.plugins import COLLECTION
 
-COLLECTION = PLUGINS.parent
 ROLES = sorted(path for path in (COLLECTION / "roles").iterdir() if path.is_dir())
 STEPS = ("preflight", "install", "configure", "validate")
 SHARED = {"bastide_artifacts", "bastide_environment", "bastide_hardware"}

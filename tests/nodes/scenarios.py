@@ -12,9 +12,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.command import ROOT
+from tests.support.plugins import COLLECTION
 
-COLLECTION = ROOT / "ansible"
 CASES = ("default", "alternative")
 _LIMIT = 1500
 """Seconds after which a scenario is ended and failed."""

@@ -43,44 +43,24 @@ options:
         description: Whether only a machine with the hardware can pass it.
         type: bool
         default: false
-      found:
-        description: Source, a value that is known already.
-        type: raw
+      found: {type: raw, description: "Source, a value that is known already."}
       command:
         description: Source, the standard output of a program, without white space at its ends.
         type: list
         elements: str
-      path:
-        description: Source, the content of a file.
-        type: path
-      equals:
-        description: Judgement, the value as text is this.
-        type: str
-      matches:
-        description: Judgement, this regular expression is found in it.
-        type: str
-      lacks:
-        description: Judgement, this regular expression is not found in it.
-        type: str
+      path: {type: path, description: "Source, the content of a file."}
+      equals: {type: str, description: "Judgement, the value as text is this."}
+      matches: {type: str, description: "Judgement, this regular expression is found in it."}
+      lacks: {type: str, description: "Judgement, this regular expression is not found in it."}
       one_of:
         description: Judgement, the value as text is one of these.
         type: list
         elements: str
-      at_least:
-        description: Judgement, the number or version is this or higher.
-        type: str
-      at_most:
-        description: Judgement, the number or version is this or lower.
-        type: str
-      exists:
-        description: Judgement, the path is there, or is not.
-        type: bool
-      mode:
-        description: Judgement, the permissions of the path in octal.
-        type: str
-      owner:
-        description: Judgement, the user id that owns the path.
-        type: int
+      at_least: {type: str, description: "Judgement, the number or version is this or higher."}
+      at_most: {type: str, description: "Judgement, the number or version is this or lower."}
+      exists: {type: bool, description: "Judgement, the path is there, or is not."}
+      mode: {type: str, description: "Judgement, the permissions of the path in octal."}
+      owner: {type: int, description: "Judgement, the user id that owns the path."}
   hardware:
     description: Whether the machine has the hardware; where not, checks that need it are skipped.
     type: bool
