@@ -1,0 +1,1 @@
+"""What machines and sandboxes start from: a folder for each image, and the builder that makes them."""

@@ -1,0 +1,138 @@
+"""Debian's archive, and root file systems made from it by mmdebstrap.
+
+Every tree is made at one date, that of the archive's last point release: what is newer gets it as its time.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from images.builder.errors import ImageError
+
+SUITE: Final = "trixie"
+DISTRO: Final = "debian-13"
+ARCHITECTURE: Final = "amd64"
+MIRROR: Final = "http://deb.debian.org"
+"""Debian's own; packages are proven by the archive's signature, whatever brings them."""
+_DATE = re.compile(r"^Date: (.+)$", re.MULTILINE)
+_SECONDS: Final = 30
+_UNDOCUMENTED: Final = (
+    "path-exclude=/usr/share/doc/*",
+    "path-include=/usr/share/doc/*/copyright",
+    *(f"path-exclude=/usr/share/{name}/*" for name in ("man", "info", "locale", "lintian", "linda", "bug")),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """Debian's archive as it was when a build began.
+
+    `releases` are the SHA-256 of each suite's InRelease, `epoch` the seconds since 1970 that files are dated.
+    """
+
+    mirror: str
+    components: tuple[str, ...]
+    epoch: int
+    releases: dict[str, str]
+
+    def sources(self) -> list[str]:
+        """The lines of sources.list."""
+        parts = " ".join(self.components)
+        return [f"deb {self.mirror}/{path} {suite} {parts}" for path, suite in _suites()]
+
+    def dated(self) -> str:
+        """The date of the files, as ISO 8601."""
+        return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _suites() -> list[tuple[str, str]]:
+    return [
+        ("debian", SUITE),
+        ("debian", f"{SUITE}-updates"),
+        ("debian-security", f"{SUITE}-security"),
+    ]
+
+
+def read_archive(mirror: str = "", components: tuple[str, ...] = ("main",)) -> Archive:
+    """Ask the mirror (default BASTIDE_MIRROR, else Debian's) what it has.
+
+    Raises `ImageError` where it does not answer or is no archive of Debian.
+    """
+    mirror = (mirror or os.environ.get("BASTIDE_MIRROR") or MIRROR).rstrip("/")
+    found = {suite: _fetch(f"{mirror}/{path}/dists/{suite}/InRelease") for path, suite in _suites()}
+    date = _DATE.search(found[SUITE].decode(errors="replace"))
+    if date is None:
+        raise ImageError(f"mirror {mirror}: InRelease of {SUITE} has no date", _mend(mirror))
+    return Archive(
+        mirror=mirror,
+        components=components,
+        epoch=int(email.utils.parsedate_to_datetime(date[1]).timestamp()),
+        releases={suite: hashlib.sha256(content).hexdigest() for suite, content in found.items()},
+    )
+
+
+def _fetch(url: str) -> bytes:
+    try:
+        with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310  # the operator's mirror
+            return bytes(answer.read())
+    except (OSError, urllib.error.URLError, ValueError) as error:
+        raise ImageError(f"mirror: {url} cannot be read: {error}", _mend(url)) from error
+
+
+def _mend(mirror: str) -> str:
+    return (
+        f"check that {mirror} is reached and holds Debian's archive, or name another mirror (BASTIDE_MIRROR)"
+    )
+
+
+def bootstrap(
+    archive: Archive,
+    packages: Sequence[str],
+    out: Path,
+    *,
+    hooks: Sequence[str] = (),
+    variant: str = "essential",
+    documents: bool = False,
+) -> None:
+    """Make a root file system with `packages` as `out`: a tar archive if it ends so, else a folder.
+
+    `hooks` are shell lines, run with the tree as $1. Raises `ImageError` with mmdebstrap's last lines.
+    """
+    if shutil.which("mmdebstrap") is None:
+        raise ImageError("mmdebstrap is not installed", "install the packages mmdebstrap and arch-test")
+    command = [
+        *("mmdebstrap", "--quiet", f"--variant={variant}", f"--architectures={ARCHITECTURE}"),
+        f"--format={'tar' if out.suffix == '.tar' else 'directory'}",
+        *([f"--include={','.join(packages)}"] if packages else []),
+        *([] if documents else [f"--dpkgopt={option}" for option in _UNDOCUMENTED]),
+        '--aptopt=Acquire::Retries "3"',
+        *(f"--customize-hook={hook}" for hook in hooks),
+        *(SUITE, str(out), *archive.sources()),
+    ]
+    environ = {**os.environ, "SOURCE_DATE_EPOCH": str(archive.epoch), "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        told = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-15:])
+        raise ImageError(
+            f"packages from {archive.mirror}: mmdebstrap ended with {done.returncode}:\n{told}", _cause(told)
+        )
+
+
+def _cause(told: str) -> str:
+    if "No space left" in told:
+        return "make room in the folder of builds (TMPDIR) and build again: nothing half-built is kept"
+    if "Unable to locate package" in told or "has no installation candidate" in told:
+        return "correct the name in image.yaml, or name a mirror that has the package"
+    return "see the lines above; often the mirror is out of reach or changed meanwhile: build again"
