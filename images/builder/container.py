@@ -29,7 +29,13 @@ _SHELL: Final = (
 _REMOVED: Final = (
     *("dev/*", "etc/apt/*", "etc/cron*", "etc/machine-id", "etc/resolv.conf", "etc/hostname", "etc/shadow*"),
     *("etc/gshadow*", "etc/*-", "etc/pam.d/*", "etc/systemd/*", "run/*", "tmp/*", "var/lib/apt/*"),
-    *("usr/lib/systemd/*", "usr/share/bash-completion/*", "usr/share/bug/*", "usr/share/common-licenses/*"),
+    *(
+        "usr/lib/systemd/*",
+        "usr/lib/*/gconv/*",
+        "usr/share/bash-completion/*",
+        "usr/share/bug/*",
+        "usr/share/common-licenses/*",
+    ),
     *("usr/share/lintian/*", "usr/share/menu/*", "var/cache/*", "var/lib/dpkg/info/*", "var/lib/dpkg/*-old"),
     *("var/log/*", "var/lib/systemd/*"),
 )

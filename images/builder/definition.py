@@ -18,7 +18,7 @@ _SKIPPED = ("__pycache__", ".pytest_cache")
 Kind = Literal["container", "disk", "guest"]
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 Deb = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
-InImage = Annotated[str, Field(pattern=r"^/[^\0]*$")]
+InImage = Annotated[str, Field(pattern="^/.*$")]
 
 
 class _Model(BaseModel):
