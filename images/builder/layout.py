@@ -27,6 +27,7 @@ LAYER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 EMPTY: Final = "application/vnd.oci.empty.v1+json"
 TITLE: Final = "org.opencontainers.image.title"
 NAME: Final = "org.opencontainers.image.ref.name"
+LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _CHUNK: Final = 1 << 20
 
 
@@ -60,8 +61,8 @@ class Layout:
     def create(self) -> None:
         self._blobs.mkdir(parents=True, exist_ok=True)
         if not (self.root / "oci-layout").exists():
-            replace(self.root / "oci-layout", b'{"imageLayoutVersion":"1.0.0"}')
-            replace(self.root / "index.json", _canonical(_index([])))
+            replace(self.root / "oci-layout", LAYOUT)
+            replace(self.root / "index.json", index_of({}))
 
     def path(self, digest: str) -> Path:
         """Where the bytes of `digest` are."""
@@ -135,10 +136,8 @@ class Layout:
         """Let `name` mean `descriptor`, and nothing else from now on."""
         with self.locked():
             index = json.loads((self.root / "index.json").read_bytes())
-            others = [each for each in index["manifests"] if each["annotations"][NAME] != name]
-            mine = {**descriptor.as_json(), "annotations": {NAME: name}}
-            listed = sorted([*others, mine], key=lambda each: str(each["annotations"][NAME]))
-            replace(self.root / "index.json", _canonical(_index(listed)))
+            listed = {each["annotations"][NAME]: Descriptor.of(each) for each in index["manifests"]}
+            replace(self.root / "index.json", index_of({**listed, name: descriptor}))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -187,8 +186,10 @@ def _copy_sparse(source: int, draft: int) -> None:
     os.ftruncate(draft, size)
 
 
-def _index(manifests: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests}
+def index_of(names: Mapping[str, Descriptor]) -> bytes:
+    """The index.json that has these names, and nothing else."""
+    listed = [{**names[name].as_json(), "annotations": {NAME: name}} for name in sorted(names)]
+    return _canonical({"schemaVersion": 2, "mediaType": INDEX, "manifests": listed})
 
 
 def _canonical(document: Mapping[str, Any]) -> bytes:
