@@ -3,7 +3,7 @@ ENV ?= twin
 PYTHON ?= python3
 RUN := .venv/bin
 
-.PHONY: help up down test test-nodes check fmt bench docs venv
+.PHONY: help up down test test-nodes images check fmt bench docs venv
 .DEFAULT_GOAL := help
 
 help: ## Explain the verbs
@@ -23,6 +23,9 @@ test: venv ## Lint, types, contracts, unit, conformance and fault tests, and a w
 
 test-nodes: venv ## Roles, joins and faults on real Debian machines (needs root on Debian)
 	@$(RUN)/python -m tests.nodes
+
+images: venv ## Build and prove the images NAME (all): node, guest, sandboxes, services (as root)
+	@$(RUN)/python -m tests.images $(NAME)
 
 check: venv ## Lint and types only
 	@$(RUN)/python -m tests --only-static

@@ -11,6 +11,7 @@ from cli.outcome import CliError, Exit
 from components.cluster import UnreachableError
 from components.model.errors import ConfigError
 from components.model.outputs import OutputsError
+from images.builder.errors import ImageError
 from twin.errors import TwinError
 
 
@@ -24,9 +25,9 @@ def explain(error: Exception) -> Exit:
     if isinstance(error, CliError):
         _say(error.message, error.mend)
         return error.code
-    if isinstance(error, TwinError):
+    if isinstance(error, (TwinError, ImageError)):
         _say(error.problem, error.mend)
-        return Exit.UNREACHABLE
+        return Exit.UNREACHABLE if isinstance(error, TwinError) else Exit.IMAGE
     if isinstance(error, OutputsError):
         _say(str(error), "")
         return Exit.UPDATE

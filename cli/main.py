@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from cli.environment import CONFIG, Target, open_environment, require_running
+from cli.images.app import app as images_app
 from cli.nodes.app import app as nodes_app
 from cli.outcome import CliError, Exit
 from cli.provider.app import app as provider_app
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Infrastructure as code for the platform on which an enterprise runs AI agents.",
 )
+app.add_typer(images_app, name="images")
 app.add_typer(nodes_app, name="nodes")
 app.add_typer(provider_app, name="provider")
 Env = Annotated[str, typer.Argument(metavar="ENV", help="The environment, e.g. twin.")]

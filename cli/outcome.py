@@ -20,6 +20,7 @@ class Exit(IntEnum):
     DRIFT = 9  # the live environment differs from its declaration
     FINDING = 10  # a check found what must be mended
     HOSTS = 11  # a real machine failed or was not reached
+    IMAGE = 12  # an image cannot be built, or is not what it should be
     INTERRUPTED = 130  # Ctrl-C
 
 

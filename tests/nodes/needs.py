@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.nodes import lab
@@ -13,13 +14,13 @@ VIRTUAL = {"mformat": "mtools", "qemu-system-x86_64": "qemu-system-x86", "swtpm"
 """What tests/support/nodes/qemu.py runs; `ovmf`, the firmware, comes with it."""
 JUDGES = {"nft": "nftables", "oscap": "openscap-scanner", "lynis": "lynis"}
 """Programs that read what roles rendered: a test that misses its judge is skipped, and says so."""
+PROGRAMS = {**lab.NEEDED, **VIRTUAL, **JUDGES}
 
 
-def install() -> None:
-    """Install every package that any test of nodes can use; raises CalledProcessError where apt fails."""
-    programs = {**lab.NEEDED, **VIRTUAL, **JUDGES}
+def install(programs: Mapping[str, str] = PROGRAMS) -> None:
+    """Install the packages of the programs that are missing; raises CalledProcessError where apt fails."""
     wanted = {package for program, package in programs.items() if not shutil.which(program)}
-    if VIRTUAL["swtpm"] in wanted or not Path("/usr/share/OVMF").exists():
+    if "swtpm" in programs and not Path("/usr/share/OVMF").exists():
         wanted.add("ovmf")
     if os.geteuid() != 0 or not wanted or not shutil.which("apt-get"):
         return

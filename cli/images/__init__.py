@@ -1,0 +1,1 @@
+"""`bastide images`: build, prove, sign and pin what machines and sandboxes start from."""

@@ -1,0 +1,62 @@
+"""The verbs `bastide images …`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+app = typer.Typer(no_args_is_help=True, help="What machines and sandboxes start from: build, sign, verify.")
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Images; all if none is named.")]
+Store = Annotated[Path | None, typer.Option("--store", help="The store; default: in the user's cache.")]
+Mirror = Annotated[str, typer.Option("--mirror", help="Mirror of Debian's archive, e.g. http://mirror.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+
+
+def _store(folder: Path | None) -> Any:
+    from cli.images.verbs import store
+
+    return store(folder)
+
+
+@app.command(name="list")
+def list_(*, store: Store = None, as_json: Json = False) -> None:
+    """List the images: what is defined, and what of it the store holds."""
+    from cli.images import verbs, views
+
+    rows = verbs.rows(_store(store))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+    else:
+        views.print_rows(Console(soft_wrap=True), rows)
+
+
+@app.command()
+def build(
+    names: Names = None,
+    *,
+    store: Store = None,
+    mirror: Mirror = "",
+    bundle: Annotated[
+        Path | None, typer.Option("--bundle", help="Programs of `bastide nodes bundle`.")
+    ] = None,
+    digest: Annotated[str, typer.Option("--digest", help="The bundle's digest, sha256:...")] = "",
+    wheels: Annotated[Path | None, typer.Option("--wheels", help="Python packages, for air gaps.")] = None,
+    again: Annotated[bool, typer.Option("--again", help="Build although nothing has changed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Build images into the store. What has not changed is not built again; what fails leaves nothing."""
+    from cli.console import Steps
+    from cli.images import verbs, views
+
+    wanted = verbs.Wanted(mirror=mirror, bundle=bundle, digest=digest, wheels=wheels, again=again)
+    console = Console(stderr=as_json, soft_wrap=True)
+    rows = verbs.build(names or [], _store(store), wanted, Steps(console))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+    else:
+        views.print_rows(console, rows)
