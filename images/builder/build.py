@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,7 +52,8 @@ def build(definition: Definition, store: Layout, order: Order) -> Iterator[tuple
         if known and known.inputs == key and not order.again:
             yield name, known, False
             continue
-        with _draft(name) as folder:
+        waiting = partial(order.tell, "another build is at work: waiting")
+        with store.building(waiting), _draft(name) as folder:
             work = Work(
                 folder=folder,
                 archive=order.archive,

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from images.builder.errors import ImageError
 
@@ -141,9 +141,23 @@ class Layout:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Of several builds into one store, one at a time writes its index and catalogue."""
+        """Of several processes, one at a time writes index and catalogue."""
         with FileLock(self.root / ".lock"):
             yield
+
+    @contextmanager
+    def building(self, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
+        """Of several processes, one at a time adds or deletes blobs; `waiting` is called where one waits."""
+        lock = FileLock(self.root / ".building")
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            waiting()
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
 
 def replace(path: Path, content: bytes) -> None:
