@@ -1,7 +1,6 @@
 """Keys and signatures of catalogues, as `cosign verify-blob --key` reads them; nothing is asked of a network.
 
-A signature is the base64 text of an ECDSA P-256 signature (ASN.1) over the SHA-256 of the bytes. The private
-key is PKCS#8 in PEM, encrypted with a passphrase; cosign takes it decrypted, by `cosign import-key-pair`.
+A signature is the base64 text of an ECDSA P-256 signature (ASN.1) over the SHA-256 of the bytes.
 Source: https://github.com/sigstore/cosign/blob/main/specs/SIGNATURE_SPEC.md
 """
 
@@ -18,10 +17,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from images.builder.errors import ImageError
+from images.builder.keys import CURVE, decrypted, encrypted
 
 PRIVATE: Final = "bastide-images.key"
 PUBLIC: Final = "bastide-images.pub"
-_CURVE: Final = ec.SECP256R1
 _HASH: Final = ec.ECDSA(hashes.SHA256())
 _SHORTEST: Final = 12
 _OPEN: Final = 0o077
@@ -41,15 +40,10 @@ def generate_key(folder: Path, passphrase: bytes) -> tuple[Path, Path]:
     for path in (private, public):
         if path.exists():
             raise ImageError(f"{path} is there already", "keep it, or name another folder for the new key")
-    key = ec.generate_private_key(_CURVE())
+    key = ec.generate_private_key(CURVE())
     folder.mkdir(parents=True, exist_ok=True)
-    encrypted = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.BestAvailableEncryption(passphrase),
-    )
-    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(encrypted)
+    with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(encrypted(key, passphrase))
     public.write_bytes(_public_bytes(key.public_key()))
     return private, public
 
@@ -84,15 +78,13 @@ def _line_of(path: Path) -> bytes:
 def sign(content: bytes, private: Path, passphrase: bytes) -> str:
     """The signature of `content`, one line. Raises `ImageError` where the key cannot be used."""
     try:
-        key = serialization.load_pem_private_key(private.read_bytes(), passphrase)
+        key = decrypted(private.read_text(), passphrase)
     except OSError as error:
         raise ImageError(f"private key: {error}", "name the key that `bastide images key` made") from error
-    except (ValueError, TypeError) as error:
+    except ValueError as error:
         raise ImageError(
-            f"{private}: is no PEM key that this passphrase opens", "give the passphrase of this very key"
+            f"{private}: {error}", "name a key of `bastide images key` or cosign, and its own passphrase"
         ) from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, _CURVE):
-        raise ImageError(f"{private}: is no key on the curve P-256", "make one with `bastide images key`")
     return base64.b64encode(key.sign(content, _HASH)).decode()
 
 
@@ -121,7 +113,7 @@ def _public_key(path: Path) -> ec.EllipticCurvePublicKey:
         raise ImageError(f"public key: {error}", mend) from error
     except ValueError as error:
         raise ImageError(f"{path}: is no public key in PEM", mend) from error
-    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, _CURVE):
+    if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, CURVE):
         raise ImageError(f"{path}: is no key on the curve P-256", mend)
     return key
 

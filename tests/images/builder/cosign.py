@@ -13,10 +13,14 @@ class Cosign:
     """cosign as a program; it asks no network and keeps no log."""
 
     program: Path
+    passphrase: bytes = b"of cosign's own"
 
-    def run(self, *arguments: str, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *arguments: str, cwd: Path, check: bool = True, passphrase: bytes = b""
+    ) -> subprocess.CompletedProcess[str]:
         """Run it in a folder that is its home, too; raises `CalledProcessError` if told to check."""
-        environ = {**os.environ, "COSIGN_PASSWORD": "of cosign's own", "HOME": str(cwd)}
+        words = (passphrase or self.passphrase).decode()
+        environ = {**os.environ, "COSIGN_PASSWORD": words, "HOME": str(cwd)}
         return subprocess.run(
             [str(self.program), *arguments], cwd=cwd, env=environ, check=check, capture_output=True, text=True
         )
@@ -28,7 +32,8 @@ class Cosign:
         assert done.returncode == 0 or "invalid signature" in done.stderr, done.stderr
         return done.returncode == 0
 
-    def sign(self, blob: Path, private: Path) -> str:
+    def sign(self, blob: Path, private: Path, passphrase: bytes = b"") -> str:
         """The signature that cosign makes."""
         options = ["--tlog-upload=false", "--yes", "--key", str(private)]
-        return self.run("sign-blob", *options, str(blob), cwd=blob.parent).stdout
+        done = self.run("sign-blob", *options, str(blob), cwd=blob.parent, passphrase=passphrase)
+        return done.stdout

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
+import base64
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from images.builder.errors import ImageError
+from images.builder.keys import BEGIN, END
 from images.builder.signing import PRIVATE, PUBLIC, generate_key, read_passphrase, sign, verified
 from tests.images.builder.cosign import Cosign
 
@@ -27,7 +29,7 @@ def test_the_private_key_is_encrypted_and_mine_alone(keys: tuple[Path, Path]) ->
     private, public = keys
     assert (private.name, public.name) == (PRIVATE, PUBLIC)
     assert private.stat().st_mode & 0o777 == 0o600
-    assert private.read_text().startswith("-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert private.read_text().startswith(BEGIN)
     assert public.read_text().startswith("-----BEGIN PUBLIC KEY-----")
 
 
@@ -64,7 +66,7 @@ def test_no_other_text_stands_for_a_signature(keys: tuple[Path, Path]) -> None:
 
 
 def test_a_wrong_passphrase_opens_nothing(keys: tuple[Path, Path]) -> None:
-    with pytest.raises(ImageError, match="no PEM key that this passphrase opens") as refused:
+    with pytest.raises(ImageError, match="this passphrase does not open it") as refused:
         sign(CONTENT, keys[0], b"another passphrase")
     assert "another" not in str(refused.value)
 
@@ -113,6 +115,7 @@ def test_the_passphrase_comes_from_a_file_or_a_variable(
         read_passphrase(tmp_path / "missing")
 
 
+@pytest.mark.images
 def test_cosign_reads_our_signature(keys: tuple[Path, Path], cosign: Cosign, tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(CONTENT)
     (tmp_path / "blob.sig").write_text(sign(CONTENT, keys[0], PASSPHRASE) + "\n")
@@ -121,6 +124,7 @@ def test_cosign_reads_our_signature(keys: tuple[Path, Path], cosign: Cosign, tmp
     assert not cosign.verify(tmp_path / "blob", tmp_path / "blob.sig", keys[1])
 
 
+@pytest.mark.images
 def test_we_read_cosigns_signature(cosign: Cosign, tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(CONTENT)
     cosign.run("generate-key-pair", cwd=tmp_path)
@@ -129,15 +133,47 @@ def test_we_read_cosigns_signature(cosign: Cosign, tmp_path: Path) -> None:
     assert not verified(CONTENT + b" ", signature, tmp_path / "cosign.pub")
 
 
-def test_cosign_takes_our_key(keys: tuple[Path, Path], cosign: Cosign, tmp_path: Path) -> None:
-    """As docs/how-to/images.md says: decrypted by openssl, encrypted again by cosign."""
-    opened = tmp_path / "opened.key"
-    subprocess.run(
-        ["openssl", "pkcs8", "-in", keys[0], "-passin", "env:WORDS", "-out", opened],
-        env={**os.environ, "WORDS": PASSPHRASE.decode()},
-        check=True,
-        capture_output=True,
-    )
-    cosign.run("import-key-pair", "--key", str(opened), cwd=tmp_path)
+@pytest.mark.images
+def test_cosign_signs_with_our_key(keys: tuple[Path, Path], cosign: Cosign, tmp_path: Path) -> None:
     (tmp_path / "blob").write_bytes(CONTENT)
-    assert verified(CONTENT, cosign.sign(tmp_path / "blob", tmp_path / "import-cosign.key"), keys[1])
+    signature = cosign.sign(tmp_path / "blob", keys[0], PASSPHRASE)
+    assert verified(CONTENT, signature, keys[1])
+
+
+@pytest.mark.images
+def test_we_sign_with_cosigns_key(cosign: Cosign, tmp_path: Path) -> None:
+    (tmp_path / "blob").write_bytes(CONTENT)
+    cosign.run("generate-key-pair", cwd=tmp_path)
+    (tmp_path / "blob.sig").write_text(sign(CONTENT, tmp_path / "cosign.key", cosign.passphrase))
+    assert cosign.verify(tmp_path / "blob", tmp_path / "blob.sig", tmp_path / "cosign.pub")
+
+
+def _key(**changes: Any) -> str:
+    """A key file with other content than ours."""
+    content = {
+        "kdf": {"name": "scrypt", "params": {"N": 2, "r": 8, "p": 1}, "salt": "AAAA"},
+        "cipher": {"name": "nacl/secretbox", "nonce": base64.b64encode(bytes(24)).decode()},
+        "ciphertext": base64.b64encode(bytes(40)).decode(),
+        **changes,
+    }
+    return f"{BEGIN}\n{base64.b64encode(json.dumps(content).encode()).decode()}\n{END}\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", "no encrypted private key of cosign"),
+        ("hello", "no encrypted private key of cosign"),
+        (f"{BEGIN}\n!\n{END}\n", "base64"),
+        (f"{BEGIN}\nAAAA\n{END}\n", ""),
+        (_key(), "this passphrase does not open it"),
+        (_key(kdf={}), "this passphrase does not open it, or it was altered"),
+        (_key(cipher={"name": "rot13"}), "encrypted by scrypt and rot13"),
+        (_key(kdf={"name": "scrypt", "params": {"N": 2**30, "r": 8, "p": 1}, "salt": ""}), "its cost"),
+    ],
+)
+def test_what_is_no_key_is_refused(text: str, expected: str, tmp_path: Path) -> None:
+    (tmp_path / "bad.key").write_text(text)
+    with pytest.raises(ImageError, match=r"bad\.key: ") as refused:
+        sign(CONTENT, tmp_path / "bad.key", PASSPHRASE)
+    assert expected in refused.value.problem
