@@ -60,3 +60,73 @@ def build(
         typer.echo(json.dumps(rows, indent=1))
     else:
         views.print_rows(console, rows)
+
+
+PublicKey = Annotated[Path, typer.Option("--key", help="The public key of those who sign.")]
+Passphrase = Annotated[
+    Path | None,
+    typer.Option("--passphrase-file", help="File of the key's passphrase; else COSIGN_PASSWORD, else asked."),
+]
+
+
+@app.command()
+def key(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the two files go.")],
+    *,
+    passphrase_file: Passphrase = None,
+) -> None:
+    """Make a pair of keys for signing, the private one encrypted, in the form that cosign reads."""
+    from cli.images import verbs
+
+    for path in verbs.key(folder, passphrase_file):
+        typer.echo(path)
+
+
+@app.command()
+def sign(
+    private: Annotated[Path, typer.Option("--key", help="The private key of `bastide images key`.")],
+    *,
+    store: Store = None,
+    passphrase_file: Passphrase = None,
+) -> None:
+    """Sign the catalogue, and by its digests all images, after comparing every byte."""
+    from cli.images import verbs
+
+    typer.echo(verbs.sign(_store(store), private, passphrase_file))
+
+
+@app.command()
+def verify(public: PublicKey, *, store: Store = None, as_json: Json = False) -> None:
+    """Prove that the store is what was signed, byte by byte. Before its images are used."""
+    from cli.console import Steps
+    from cli.images import verbs, views
+
+    console = Console(stderr=as_json, soft_wrap=True)
+    rows = verbs.verify(_store(store), public, Steps(console))
+    if as_json:
+        typer.echo(json.dumps(rows, indent=1))
+    else:
+        views.print_rows(console, rows)
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Where the files go.")],
+    names: Names = None,
+    *,
+    public: PublicKey,
+    store: Store = None,
+) -> None:
+    """Write verified images as files: disks, kernels, OCI archives, each with SBOM and provenance."""
+    from cli.images import verbs
+
+    for path in verbs.export(_store(store), names or [], folder, public):
+        typer.echo(path)
+
+
+@app.command()
+def prune(*, store: Store = None) -> None:
+    """Delete what no image of the store consists of any more."""
+    from cli.images import verbs
+
+    typer.echo(f"{len(verbs.prune(_store(store)))} files deleted")

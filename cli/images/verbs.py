@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from cli.console import Steps
 from cli.outcome import CliError, Exit
-from images.builder import definition
+from images.builder import definition, signing
 from images.builder.build import Order
 from images.builder.build import build as built
-from images.builder.catalogue import Catalogue, Entry
+from images.builder.catalogue import Catalogue, Entry, load_signed, sign_catalogue
 from images.builder.debian import read_archive
+from images.builder.errors import ImageError
+from images.builder.export import export as exported
+from images.builder.export import prune as pruned
 from images.builder.layout import Layout
+from images.builder.verify import differences
+from images.builder.verify import verify as verified
 from twin.settings import TwinSettings
+
+_PASSPHRASE = "COSIGN_PASSWORD"  # noqa: S105  # the variable's name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +93,42 @@ def _row(name: str, entry: Entry | None) -> dict[str, Any]:
         "size": entry.size,
         "proven": bool(entry.proven),
     }
+
+
+def key(folder: Path, passphrase_file: Path | None) -> tuple[Path, Path]:
+    """Make a pair of keys in `folder`; raises `ImageError`."""
+    return signing.generate_key(folder, passphrase(passphrase_file, again=True))
+
+
+def sign(of: Layout, private: Path, passphrase_file: Path | None) -> Path:
+    """Compare every byte with the catalogue, then sign that; the signature's path. Raises `ImageError`."""
+    if problems := [*differences(of.root, Catalogue.read(of.root))]:
+        raise ImageError("\n".join(problems), "build the images that are named again; then sign")
+    return sign_catalogue(of.root, private, passphrase(passphrase_file))
+
+
+def passphrase(file: Path | None, *, again: bool = False) -> bytes:
+    """The passphrase: from the file, else from the variable that cosign reads, else asked of a person."""
+    if file is None and not os.environ.get(_PASSPHRASE) and sys.stdin.isatty():
+        return str(typer.prompt("Passphrase", hide_input=True, confirmation_prompt=again, err=True)).encode()
+    return signing.read_passphrase(file, _PASSPHRASE)
+
+
+def verify(of: Layout, public: Path, steps: Steps) -> list[dict[str, Any]]:
+    """The rows of a store that is what its owner signed; raises `ImageError`."""
+    with steps.step("Verify") as step:
+        found = verified(of.root, public, step.tell)
+        step.note = f"{len(found.images)} images, signed by the owner of {public}"
+    return [_row(name, entry) for name, entry in sorted(found.images.items())]
+
+
+def export(of: Layout, names: Sequence[str], into: Path, public: Path) -> list[Path]:
+    """Write images as files after their catalogue was verified; the paths. Raises `ImageError`."""
+    known = load_signed(of.root, public)
+    entries = {name: known.entry(name) for name in (names or sorted(known.images))}
+    return [path for name, entry in entries.items() for path in exported(of, name, entry, into)]
+
+
+def prune(of: Layout) -> list[Path]:
+    """What was deleted of a store because nothing consists of it."""
+    return [*pruned(of)]
