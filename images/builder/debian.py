@@ -83,6 +83,11 @@ def read_archive(mirror: str = "", components: tuple[str, ...] = ("main",)) -> A
     )
 
 
+def absent() -> str:
+    """Why no tree can be made here; empty where it can."""
+    return "" if shutil.which("mmdebstrap") else "mmdebstrap is not installed"
+
+
 def _fetch(url: str) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310  # the operator's mirror
@@ -108,26 +113,44 @@ def bootstrap(
 ) -> None:
     """Make a root file system with `packages` as `out`: a tar archive if it ends so, else a folder.
 
-    `hooks` are shell lines, run with the tree as $1. Raises `ImageError` with mmdebstrap's last lines.
+    `hooks` are shell lines, run with the tree as $1; the variant `extract` only unpacks, no package's scripts
+    run. Raises `ImageError` with mmdebstrap's last lines.
     """
-    if shutil.which("mmdebstrap") is None:
-        raise ImageError("mmdebstrap is not installed", "install the packages mmdebstrap and arch-test")
+    if reason := absent():
+        raise ImageError(f"packages of {DISTRO}: {reason}", "install Debian's package mmdebstrap")
     command = [
         *("mmdebstrap", "--quiet", f"--variant={variant}", f"--architectures={ARCHITECTURE}"),
         f"--format={'tar' if out.suffix == '.tar' else 'directory'}",
         *([f"--include={','.join(packages)}"] if packages else []),
         *([] if documents else [f"--dpkgopt={option}" for option in _UNDOCUMENTED]),
         '--aptopt=Acquire::Retries "3"',
-        *(f"--customize-hook={hook}" for hook in hooks),
+        *(f"--{'extract' if variant == 'extract' else 'customize'}-hook={hook}" for hook in hooks),
         *(SUITE, str(out), *archive.sources()),
     ]
     environ = {**os.environ, "SOURCE_DATE_EPOCH": str(archive.epoch), "LC_ALL": "C.UTF-8"}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode != 0:
+        if out.is_file():
+            out.unlink()
         told = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-15:])
         raise ImageError(
             f"packages from {archive.mirror}: mmdebstrap ended with {done.returncode}:\n{told}", _cause(told)
         )
+
+
+def unpack(archive: Archive, packages: Sequence[str], out: Path) -> None:
+    """Make a tar archive of what is in `packages` and those that they depend on; none is installed.
+
+    As no package manager wrote down which they are, `var/lib/dpkg/status.d/unpacked` tells it (as in Debian's
+    control files). Raises `ImageError`.
+    """
+    listed = (
+        'export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"; mkdir -p "$1/var/lib/dpkg/status.d" && '
+        f"names=$(apt-get --simulate --no-install-recommends install {' '.join(packages)} "
+        "| sed -n 's/^Inst \\([^ ]*\\).*/\\1/p') && "
+        'apt-cache show --no-all-versions $names > "$1/var/lib/dpkg/status.d/unpacked"'
+    )
+    bootstrap(archive, packages, out, hooks=[listed], variant="extract")
 
 
 def _cause(told: str) -> str:

@@ -1,0 +1,173 @@
+"""Builds: what has not changed is not built again; what was interrupted or failed is picked up by nobody."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from images.builder import build as module
+from images.builder import layout
+from images.builder.build import Order, build
+from images.builder.catalogue import Catalogue
+from images.builder.debian import Archive
+from images.builder.definition import Definition
+from images.builder.errors import ImageError
+from images.builder.export import export, prune
+from images.builder.layout import Layout
+from images.builder.packages import Package
+from images.builder.verify import differences
+from images.builder.work import Artifact, Work
+
+ROOT = Path(__file__).parents[3]
+ARCHIVE = Archive(mirror="http://mirror", components=("main",), epoch=1_000_000_000, releases={"s": "0" * 64})
+ORDER = Order(archive=ARCHIVE, tell=lambda text: None)
+
+
+def defined(folder: Path, content: str = "one") -> Definition:
+    folder.mkdir(exist_ok=True)
+    (folder / "content").write_text(content)
+    return Definition(name="mine", title="Mine", kind="guest", folder=folder)
+
+
+def made(definition: Definition, variant: str, work: Work) -> Artifact:
+    """A builder that needs nothing."""
+    disk = work.folder / "disk.raw"
+    disk.write_bytes(bytes(1 << 21) + (definition.folder / "content").read_bytes())
+    packages = (Package(kind="deb", name="libc6", version="1", architecture="amd64", distro="debian-13"),)
+    return Artifact(files={"disk.raw": disk}, config={"a": 1}, packages=packages)
+
+
+Building = Callable[[Definition, str, Work], Artifact]
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Building], None]:
+    """Sets what builds; `made` unless a test says otherwise."""
+
+    def use(other: Building) -> None:
+        monkeypatch.setattr(module, "_builder", lambda kind: other)
+
+    use(made)
+    return use
+
+
+@pytest.mark.usefixtures("builder")
+def test_what_has_not_changed_is_not_built_again(tmp_path: Path) -> None:
+    store, mine = Layout(tmp_path / "store"), defined(tmp_path / "mine")
+    ((name, first, new),) = build(mine, store, ORDER)
+    ((_, again, renewed),) = build(mine, store, ORDER)
+    assert (name, new, renewed) == ("mine", True, False)
+    assert again == first
+    (changed,) = build(defined(tmp_path / "mine", "two"), store, ORDER)
+    assert changed[2]
+    assert changed[1].files["disk.raw"].digest != first.files["disk.raw"].digest
+    assert [*differences(store.root, Catalogue.read(store.root))] == []
+
+
+@pytest.mark.usefixtures("builder")
+def test_two_builds_agree_on_every_byte(tmp_path: Path) -> None:
+    mine = defined(tmp_path / "mine")
+    entries = [next(build(mine, Layout(tmp_path / place), ORDER))[1] for place in ("a", "b")]
+    assert entries[0] == entries[1]
+
+
+@pytest.mark.usefixtures("builder")
+def test_zeros_of_a_disk_take_no_room(tmp_path: Path) -> None:
+    store = Layout(tmp_path / "store")
+    ((_, entry, _),) = build(defined(tmp_path / "mine"), store, ORDER)
+    kept = store.path(entry.files["disk.raw"].digest).stat()
+    assert kept.st_size > 1 << 21
+    assert kept.st_blocks * 512 < 1 << 20
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(
+    tmp_path: Path, builder: Callable[[Building], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(definition: Definition, variant: str, work: Work) -> Artifact:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    builder(full)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    store = Layout(tmp_path / "store")
+    with pytest.raises(ImageError, match="No space left") as caught:
+        [*build(defined(tmp_path / "mine"), store, ORDER)]
+    assert "TMPDIR" in caught.value.mend
+    assert not Catalogue.read(store.root).images
+    assert not [*tmp_path.glob("bastide-image-*")]
+
+
+@pytest.mark.usefixtures("builder")
+def test_a_store_that_is_full_keeps_what_it_had(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Layout(tmp_path / "store")
+    ((_, first, _),) = build(defined(tmp_path / "mine"), store, ORDER)
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(layout.os, "fsync", full)
+    with pytest.raises(ImageError, match="No space left"):
+        [*build(defined(tmp_path / "mine", "two"), store, ORDER)]
+    assert Catalogue.read(store.root).images == {"mine": first}
+    assert not [*store.root.rglob(".draft-*")]
+
+
+KILLED = """
+import sys, time
+sys.path[:0] = ["."]
+from pathlib import Path
+from images.builder.layout import Layout
+from tests.images.builder import test_build as tests
+
+def slow(definition, variant, work):
+    (work.folder / "half").write_bytes(b"half")
+    store.add_bytes(b"a blob of an image that never was", "x")
+    print("begun", flush=True)
+    time.sleep(60)
+
+store = Layout(Path(sys.argv[1]) / "store")
+tests.module._builder = lambda kind: slow
+[*tests.build(tests.defined(Path(sys.argv[1]) / "mine"), store, tests.ORDER)]
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("builder")
+def test_a_build_that_was_killed_is_picked_up_by_nobody(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", KILLED, str(tmp_path)]
+    environ = {**os.environ, "TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, cwd=ROOT, env=environ, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.send_signal(signal.SIGKILL)
+    store = Layout(tmp_path / "store")
+    assert not Catalogue.read(store.root).images
+    assert store.names() == {}
+    began = time.monotonic()
+    ((_, entry, new),) = build(defined(tmp_path / "mine"), store, ORDER)
+    assert new
+    assert time.monotonic() - began < 60, "the lock of the dead held"
+    assert len([*prune(store)]) == 1
+    assert [*differences(store.root, Catalogue.read(store.root))] == []
+    assert Catalogue.read(store.root).images == {"mine": entry}
+
+
+@pytest.mark.usefixtures("builder")
+def test_what_is_exported_was_compared(tmp_path: Path) -> None:
+    store = Layout(tmp_path / "store")
+    ((name, entry, _),) = build(defined(tmp_path / "mine"), store, ORDER)
+    paths = export(store, name, entry, tmp_path / "out")
+    assert {path.name for path in paths} == {"mine.disk.raw", "mine.spdx.json", "mine.provenance.json"}
+    assert paths[0].read_bytes().endswith(b"one")
+    with store.path(entry.files["disk.raw"].digest).open("r+b") as file:
+        file.write(b"x")
+    with pytest.raises(ImageError, match="altered"):
+        export(store, name, entry, tmp_path / "again")
+    assert not (tmp_path / "again/mine.disk.raw").exists()

@@ -1,0 +1,85 @@
+"""The archive: a mirror that is down, or is none, is named before anything is built."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from images.builder import debian
+from images.builder.errors import ImageError
+
+RELEASE = "Origin: Debian\nDate: Sat, 12 Sep 2026 07:55:41 UTC\n"
+SUITES = ("debian/dists/trixie", "debian/dists/trixie-updates", "debian-security/dists/trixie-security")
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def mirror(tmp_path: Path) -> Iterator[str]:
+    """The address of a mirror with InRelease files, and nothing else."""
+    for suite in SUITES:
+        (tmp_path / suite).mkdir(parents=True)
+        (tmp_path / suite / "InRelease").write_text(RELEASE)
+    handler = functools.partial(_Quiet, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_files_are_dated_by_the_point_release(mirror: str) -> None:
+    archive = debian.read_archive(f"{mirror}/")
+    assert archive.dated() == "2026-09-12T07:55:41Z"
+    assert archive.sources()[0] == f"deb {mirror}/debian trixie main"
+    assert len(set(archive.releases.values())) == 1
+
+
+def test_the_mirror_may_be_named_by_a_variable(mirror: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BASTIDE_MIRROR", mirror)
+    assert debian.read_archive().mirror == mirror
+
+
+@pytest.mark.fault
+def test_a_mirror_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(ImageError, match="refused") as caught:
+            debian.read_archive(address)
+    assert f"{address}/debian/dists/trixie/InRelease" in caught.value.problem
+    assert "BASTIDE_MIRROR" in caught.value.mend
+
+
+@pytest.mark.fault
+def test_a_mirror_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(debian, "_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(ImageError, match="timed out"):
+            debian.read_archive(address)
+
+
+def test_what_is_no_archive_is_refused(mirror: str, tmp_path: Path) -> None:
+    (tmp_path / SUITES[0] / "InRelease").write_text("<html>Welcome</html>")
+    with pytest.raises(ImageError, match="has no date"):
+        debian.read_archive(mirror)
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap without root needs subordinate user ids")
+@pytest.mark.skipif(bool(debian.absent()), reason=debian.absent())
+def test_an_archive_that_nobody_signed_builds_nothing(mirror: str, tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="mmdebstrap ended with") as caught:
+        debian.bootstrap(debian.read_archive(mirror), ["hello"], tmp_path / "tree.tar")
+    assert mirror in caught.value.problem
+    assert not (tmp_path / "tree.tar").exists()
