@@ -1,4 +1,4 @@
-"""Building an image: from nothing beside the bootstrapping that any builder does, and when nothing changed."""
+"""Building an image: from nothing beside the bootstrapping of any builder, and when nothing changed."""
 
 from __future__ import annotations
 

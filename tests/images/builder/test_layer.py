@@ -18,7 +18,7 @@ def base(path: Path, *, late: int = 0) -> Path:
     """A small root file system; `late` moves the times of its files."""
     files = {
         "./var/lib/dpkg/status": STATUS,
-        "./var/lib/dpkg/info/perl-base.list": b"/.\n/usr\n/usr/bin\n/usr/bin/perl\n/usr/share/both\n/bin/old\n",
+        "./var/lib/dpkg/info/perl-base.list": b"/.\n/usr\n/usr/bin/perl\n/usr/share/both\n/bin/old\n",
         "./var/lib/dpkg/info/libc6:amd64.list": b"/.\n/usr\n/usr/lib\n/usr/lib/libc.so.6\n/usr/share/both\n",
         "./usr/bin/perl": b"perl",
         "./usr/bin/old": b"merged",
