@@ -71,7 +71,7 @@ def read_archive(mirror: str = "", components: tuple[str, ...] = ("main",)) -> A
     Raises `ImageError` where it does not answer or is no archive of Debian.
     """
     mirror = (mirror or os.environ.get("BASTIDE_MIRROR") or MIRROR).rstrip("/")
-    found = {suite: _fetch(f"{mirror}/{path}/dists/{suite}/InRelease") for path, suite in _suites()}
+    found = {suite: fetch(f"{mirror}/{path}/dists/{suite}/InRelease") for path, suite in _suites()}
     date = _DATE.search(found[SUITE].decode(errors="replace"))
     if date is None:
         raise ImageError(f"mirror {mirror}: InRelease of {SUITE} has no date", _mend(mirror))
@@ -88,7 +88,8 @@ def absent() -> str:
     return "" if shutil.which("mmdebstrap") else "mmdebstrap is not installed"
 
 
-def _fetch(url: str) -> bytes:
+def fetch(url: str) -> bytes:
+    """What a mirror has at an address; raises `ImageError`."""
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310  # the operator's mirror
             return bytes(answer.read())

@@ -8,12 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, cast
+from urllib.parse import parse_qsl, urlsplit
 
 from images.builder.licences import REFERENCE
-from images.builder.packages import Package
+from images.builder.packages import Kind, Package
 
 MEDIA_TYPE: Final = "application/spdx+json"
 NAMESPACE: Final = "https://bastide.dev/spdx"
@@ -22,15 +23,16 @@ _DOCUMENT: Final = "SPDXRef-DOCUMENT"
 _IMAGE: Final = "SPDXRef-Image"
 _PURPOSE: Final = {"container": "CONTAINER", "disk": "OPERATING-SYSTEM", "guest": "OPERATING-SYSTEM"}
 _REFERENCES: Final = re.compile(rf"{REFERENCE}[A-Za-z0-9.-]+")
+_BUILT: Final = "built from the source package "
 _ODD: Final = re.compile(r"[^A-Za-z0-9.]+")
 
 
-def document(name: str, kind: str, digest: str, epoch: int, packages: Iterable[Package]) -> bytes:
+def document(name: str, kind: str, digest: str, epoch: int, installed: Iterable[Package]) -> bytes:
     """The document of an image by name, kind and digest of its manifest (`sha256:...`).
 
     `epoch` is the date of its files, in seconds since 1970.
     """
-    listed = sorted(set(packages))
+    listed = sorted(set(installed))
     content = {
         "spdxVersion": "SPDX-2.3",
         "dataLicense": "CC0-1.0",
@@ -49,6 +51,29 @@ def document(name: str, kind: str, digest: str, epoch: int, packages: Iterable[P
         "hasExtractedLicensingInfos": _extracted(listed),
     }
     return json.dumps(content, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def packages(content: bytes) -> tuple[Package, ...]:
+    """The packages that a document of ours lists."""
+    listed = json.loads(content)["packages"]
+    return tuple(_read(each) for each in listed if "externalRefs" in each)
+
+
+def _read(listed: Mapping[str, Any]) -> Package:
+    purl = urlsplit(listed["externalRefs"][0]["referenceLocator"])
+    qualifiers = dict(parse_qsl(purl.query))
+    source, _, version = listed.get("sourceInfo", "").removeprefix(_BUILT).partition(" ")
+    declared = listed["licenseDeclared"]
+    return Package(
+        kind=cast(Kind, purl.path.partition("/")[0]),
+        name=listed["name"],
+        version=listed.get("versionInfo", ""),
+        architecture=qualifiers.get("arch", ""),
+        licence="" if declared == NOTHING else declared,
+        source=source,
+        source_version=version,
+        distro=qualifiers.get("distro", ""),
+    )
 
 
 def identifier(package: Package) -> str:
@@ -72,7 +97,6 @@ def _image(name: str, kind: str, digest: str) -> dict[str, Any]:
 
 
 def _package(package: Package) -> dict[str, Any]:
-    built = f"built from the source package {package.source} {package.source_version}"
     return {
         "SPDXID": identifier(package),
         "name": package.name,
@@ -80,7 +104,7 @@ def _package(package: Package) -> dict[str, Any]:
         "supplier": "Organization: Debian" if package.kind == "deb" else NOTHING,
         "downloadLocation": NOTHING,
         "filesAnalyzed": False,
-        **({"sourceInfo": built} if package.source else {}),
+        **({"sourceInfo": f"{_BUILT}{package.source} {package.source_version}"} if package.source else {}),
         "externalRefs": [
             {
                 "referenceCategory": "PACKAGE-MANAGER",
@@ -100,10 +124,10 @@ def _relationship(one: str, kind: str, other: str) -> dict[str, str]:
     return {"spdxElementId": one, "relationshipType": kind, "relatedSpdxElement": other}
 
 
-def _extracted(packages: Iterable[Package]) -> list[dict[str, str]]:
+def _extracted(listed: Iterable[Package]) -> list[dict[str, str]]:
     """What SPDX asks of licences that it has no name for: where their text is."""
     users: dict[str, set[str]] = {}
-    for package in packages:
+    for package in listed:
         for reference in _REFERENCES.findall(package.licence):
             users.setdefault(reference, set()).add(package.name)
     return [

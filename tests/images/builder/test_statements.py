@@ -93,6 +93,10 @@ def test_the_same_packages_in_another_order_give_the_same_bytes(content: bytes, 
     assert sbom.document("code", "container", DIGEST, EPOCH, reversed([*found, found[0]])) == content
 
 
+def test_a_document_gives_its_packages_back(content: bytes, tmp_path: Path) -> None:
+    assert sbom.packages(content) == of_tree(tmp_path)
+
+
 ORIGIN = Origin(
     name="code",
     definition="cd" * 32,
