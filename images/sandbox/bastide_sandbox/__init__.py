@@ -1,0 +1,1 @@
+"""The servers inside the sandbox images: code, browser, computer, gym. Python's standard library alone."""

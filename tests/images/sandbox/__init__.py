@@ -1,0 +1,1 @@
+"""The servers of the sandbox images, without a container."""

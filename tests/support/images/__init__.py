@@ -1,0 +1,1 @@
+"""Built images, and what runs them in tests."""
