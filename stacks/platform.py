@@ -52,6 +52,7 @@ def deploy(model: EnvironmentModel) -> None:
                 gateway=platform.gateway,
                 owner=settings.owner,
                 cost_center=settings.cost_center,
+                registry=settings.registry,
                 may_leave=tuple(each.id for each in platform.data_classes if each.off_premises),
                 definitions=software,
                 protect=protect,

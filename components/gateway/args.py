@@ -17,6 +17,7 @@ class GatewayArgs:
     """`owner` and `cost_center` are the platform's own, `kind` is the environment's.
 
     `may_leave` are the data classes that may leave the premises.
+    `registry` holds our own images; None where the configuration names the guard's.
     `definitions` are the resources that define the custom kinds: all that is made comes after them.
     `protect` forbids to delete the gateway, its namespace and what guards it.
     """
@@ -27,5 +28,6 @@ class GatewayArgs:
     owner: str
     cost_center: str
     may_leave: tuple[str, ...]
+    registry: str | None = None
     definitions: Sequence[pulumi.Resource] = ()
     protect: bool

@@ -110,7 +110,7 @@ class AiGateway(Block):
             return self.add(manifests, depends_on=[*before, *after], protect=protect)
 
         fences = inside(values.fences(gateway, labels), protect=protect)
-        workload = inside(values.prompt_guard(gateway, labels), fences)
+        workload = inside(values.prompt_guard(gateway, labels, args.registry), fences)
         settings = inside(values.settings(gateway, labels), fences)
         inside(values.upstreams(gateway, labels), fences)
         inside(values.watch(gateway, labels))

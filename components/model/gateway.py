@@ -191,8 +191,9 @@ class ToolServer(Model):
 class Guardrails(Model):
     """What is done with prompts before they leave."""
 
-    image: PinnedImage = Field(
-        description="Image of the guard, by digest; images/guard says how it is built."
+    image: PinnedImage | None = Field(
+        default=None,
+        description="Image of the guard, by digest; without one ours, from the platform's `registry`.",
     )
     replicas: PositiveInt = Field(default=2, description="Number of guards.")
     injection: Literal["refuse", "mark", "off"] = Field(

@@ -11,7 +11,7 @@ from components.model.gateway import Gateway
 from components.model.quantity import SomeBytes, SomeCpu
 from components.model.quota import Quota
 from components.model.types import CostCenter, Count, Driver, EmailAddress, Flag, Group, Slug, Text
-from components.model.upstream import UpstreamSettings
+from components.model.upstream import Registry, UpstreamSettings
 
 Isolation: TypeAlias = Literal["userspace-kernel", "microvm", "confidential"]
 PriorityValue: TypeAlias = Annotated[int, Field(strict=True, ge=-1_000_000_000, le=1_000_000_000)]
@@ -27,6 +27,9 @@ class PlatformSettings(Model):
     )
     auditors: tuple[Group, ...] = Field(min_length=1, description="Groups that may read all but secrets.")
     system_quota: Quota = Field(description="Kept back from tenants for the platform's own services.")
+    registry: Registry | None = Field(
+        default=None, description="Registry that holds our own images; pods take them by digest."
+    )
 
 
 class DataClass(Model):

@@ -26,6 +26,21 @@ Mirror: TypeAlias = Annotated[
 ]
 
 
+_REGISTRY = r"[a-z0-9]([-a-z0-9.]*[a-z0-9])?(:[0-9]{1,5})?(/[a-z0-9]([-a-z0-9._]*[a-z0-9])?)*"
+Registry: TypeAlias = Annotated[
+    str,
+    BeforeValidator(
+        matching(
+            _REGISTRY,
+            "must be a registry's host name, with a port and a path if needed, in lower case",
+            "Write it like `registry.acme.example/bastide`, without `https://`, tag or digest.",
+        )
+    ),
+    string_schema("registry", _REGISTRY, examples=["registry.acme.example/bastide"]),
+]
+"""Where container images are; an image's name follows after a `/`."""
+
+
 class UpstreamSettings(Model):
     """Who installs third-party software, and from where."""
 

@@ -1,4 +1,4 @@
-"""What catalog.yaml pins, by name."""
+"""What catalog.yaml and images.yaml pin, by name."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from components.model.own_images import own_images
 
 FILE = Path(__file__).with_name("catalog.yaml")
 
@@ -78,6 +80,14 @@ def image(name: str) -> str:
     """The reference of an image, by digest: `registry.k8s.io/pause@sha256:...`."""
     entry = entries("images")[name]
     return f"{entry['source']}@{entry['digest']}"
+
+
+def own_image(name: str, registry: str) -> str:
+    """The reference of an image of our own, by the digest that was proven, in a registry that holds it.
+
+    Raises `KeyError` where none is pinned; the model's rules ask before.
+    """
+    return own_images()[name].reference(registry)
 
 
 @cache

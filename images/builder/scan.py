@@ -27,7 +27,7 @@ _SECURITY: Final = f"debian-security/dists/{SUITE}-security/main/binary-{ARCHITE
 
 @dataclass(frozen=True, kw_only=True)
 class Scan:
-    """What was found in one image: `asked` is what told, `unasked` are kinds of packages that nobody told of."""
+    """What was found in one image: `asked` is what told, `unasked` kinds of packages nobody told of."""
 
     image: str
     digest: str

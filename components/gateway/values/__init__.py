@@ -19,6 +19,7 @@ from components.gateway.values import (
 )
 from components.kubernetes import Manifest
 from components.model import Gateway, GatewayOutputs
+from components.upstream.catalog import own_image
 
 NAMESPACE = home.NAMESPACE
 
@@ -68,9 +69,13 @@ def watch(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
     ]
 
 
-def prompt_guard(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
-    """The guard: where it does not run, nothing passes."""
-    return guard.guard(gateway, labels)
+def prompt_guard(gateway: Gateway, labels: Mapping[str, str], registry: str | None = None) -> list[Manifest]:
+    """The guard: where it does not run, nothing passes.
+
+    Where the gateway names no image it is ours, from `registry`; the model's rules ask for one of the two.
+    """
+    image = gateway.guardrails.image or own_image(guard.NAME, registry or "")
+    return guard.guard(gateway, labels, image)
 
 
 def outputs(gateway: Gateway) -> GatewayOutputs:

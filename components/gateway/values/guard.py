@@ -17,14 +17,14 @@ METRICS_PORT: Final = 9003
 PODS: Final = {"app.kubernetes.io/name": NAME}
 
 
-def guard(gateway: Gateway, labels: Mapping[str, str]) -> list[Manifest]:
+def guard(gateway: Gateway, labels: Mapping[str, str], image: str) -> list[Manifest]:
     """The guard with all that it needs; it reads the ConfigMaps of its own namespace, and nothing else."""
     subject = {"kind": "ServiceAccount", "name": NAME, "namespace": home.NAMESPACE}
     return [
         _object("v1", "ServiceAccount", labels, {"automountServiceAccountToken": False}),
         role(NAME, labels, [rule("", ("configmaps",), READ)], home.NAMESPACE),
         binding(NAME, labels, [subject], home.NAMESPACE),
-        _object("apps/v1", "Deployment", labels, {"spec": _deployment(gateway, labels)}),
+        _object("apps/v1", "Deployment", labels, {"spec": _deployment(gateway, labels, image)}),
         _object("v1", "Service", labels, {"spec": _service()}),
         _object("policy/v1", "PodDisruptionBudget", labels, {"spec": _budget()}),
     ]
@@ -35,16 +35,16 @@ def _object(api_version: str, kind: str, labels: Mapping[str, str], rest: Mappin
     return {"apiVersion": api_version, "kind": kind, "metadata": about, **rest}
 
 
-def _deployment(gateway: Gateway, labels: Mapping[str, str]) -> dict[str, Any]:
+def _deployment(gateway: Gateway, labels: Mapping[str, str], image: str) -> dict[str, Any]:
     return {
         "replicas": gateway.guardrails.replicas,
         "selector": {"matchLabels": PODS},
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-        "template": {"metadata": {"labels": {**labels, **PODS}}, "spec": _pod(gateway)},
+        "template": {"metadata": {"labels": {**labels, **PODS}}, "spec": _pod(image)},
     }
 
 
-def _pod(gateway: Gateway) -> dict[str, Any]:
+def _pod(image: str) -> dict[str, Any]:
     return {
         "serviceAccountName": NAME,
         "automountServiceAccountToken": True,
@@ -52,15 +52,15 @@ def _pod(gateway: Gateway) -> dict[str, Any]:
         "securityContext": pod_security(),
         "terminationGracePeriodSeconds": 30,
         "topologySpreadConstraints": spread(PODS),
-        "containers": [_container(gateway)],
+        "containers": [_container(image)],
         "volumes": [{"name": "scratch", "emptyDir": {"sizeLimit": "64Mi"}}],
     }
 
 
-def _container(gateway: Gateway) -> dict[str, Any]:
+def _container(image: str) -> dict[str, Any]:
     return {
         "name": NAME,
-        "image": gateway.guardrails.image,
+        "image": image,
         "ports": [
             {"name": "grpc", "containerPort": PORT},
             {"name": "metrics", "containerPort": METRICS_PORT},

@@ -123,7 +123,11 @@ def test_a_proxy_waits_for_calls_under_way(gateway: Gateway) -> None:
 
 
 def made_guard(gateway: Gateway, kind: str) -> list[Manifest]:
-    return [manifest for manifest in guard.guard(gateway, {}) if manifest["kind"] == kind]
+    return [
+        manifest
+        for manifest in guard.guard(gateway, {}, "registry.example/guard")
+        if manifest["kind"] == kind
+    ]
 
 
 def test_the_guard_reads_its_rules_and_nothing_else(gateway: Gateway) -> None:

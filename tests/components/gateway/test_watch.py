@@ -141,7 +141,9 @@ def test_panels_do_not_overlap(gateway: Gateway) -> None:
 
 def test_monitors_find_the_pods_by_their_ports(gateway: Gateway) -> None:
     found = {one["metadata"]["name"]: one["spec"] for one in monitors.monitors({})}
-    [deployment] = [one for one in guard.guard(gateway, {}) if one["kind"] == "Deployment"]
+    [deployment] = [
+        one for one in guard.guard(gateway, {}, "registry.example/guard") if one["kind"] == "Deployment"
+    ]
     template = deployment["spec"]["template"]
     selected = found["guard"]["selector"]["matchLabels"]
     assert selected.items() <= template["metadata"]["labels"].items()
