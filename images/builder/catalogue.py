@@ -44,7 +44,7 @@ class File(_Model):
 class Proof(_Model):
     """A test that the very bytes have passed, and when, in seconds since 1970."""
 
-    test: Annotated[str, Field(pattern=r"^\S+$", max_length=200)]
+    test: Annotated[str, Field(pattern=r"^\S([ -~]*\S)?$", max_length=300)]
     at: Epoch
 
 
