@@ -17,8 +17,8 @@ def pin(catalogue: Catalogue, target: Path, names: Sequence[str] = ()) -> tuple[
     """Write the digests of proven images into `target`; the names whose entries changed.
 
     `names` are the images to pin, the others stay as they are; without any, the file has what the catalogue
-    has and no more. The comments at its head stay. Raises `ImageError`, with nothing written, for an image that
-    no test has proven.
+    has and no more. The comments at its head stay. Raises `ImageError`, with nothing written, for an image
+    that no test has proven.
     """
     wanted = {name: catalogue.entry(name) for name in names} or dict(catalogue.images)
     if unproven := sorted(name for name, entry in wanted.items() if not entry.proven):
