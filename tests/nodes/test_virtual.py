@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import functools
 import http.server
-import json
 import os
 import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.ansible.running import COLLECTION, Ran, run_tasks
+from tests.ansible.running import COLLECTION
 from tests.support.command import run
 from tests.support.nodes import qemu
+from tests.support.nodes.roles import UNCHANGED, Machine
 
 _ASKED = os.environ.get("BASTIDE_TEST_VIRTUAL", "") not in ("", "0")
 pytestmark = [
@@ -27,44 +26,6 @@ pytestmark = [
     pytest.mark.skipif(not _ASKED, reason="an emulated machine is slow: BASTIDE_TEST_VIRTUAL=1 asks for it"),
     pytest.mark.skipif(bool(qemu.absent()), reason=f"a virtual machine {qemu.absent()}"),
 ]
-REPORTS = "/var/lib/bastide/reports"
-UNCHANGED = "changed=0 "
-
-
-class Machine:
-    """A guest, and the roles that are applied to it."""
-
-    def __init__(self, guest: qemu.Guest, root: Path) -> None:
-        self.guest, self.root = guest, root
-        guest.run("mkdir", "--parents", "/var/lib/apt/periodic")
-
-    def apply(self, role: str, variables: dict[str, Any], *options: str, tasks: str = "main") -> Ran:
-        """Apply a role; the package lists count as fresh, because the packages are there and no mirror is."""
-        self.guest.run("touch", "/var/lib/apt/periodic/update-success-stamp")
-        include = {"name": f"bastide.nodes.{role}", "tasks_from": tasks}
-        steps = [
-            {
-                "name": "Gather facts",
-                "ansible.builtin.setup": {"gather_subset": ["!all", "distribution", "kernel"]},
-            },
-            {"name": "Apply", "ansible.builtin.include_role": include, "vars": variables},
-        ]
-        inventory = {"all": {"hosts": {"guest": self.guest.host()}}}
-        return run_tasks(self.root, steps, inventory, *options, timeout=1200)
-
-    def must(self, role: str, variables: dict[str, Any], *options: str, tasks: str = "main") -> str:
-        ran = self.apply(role, variables, *options, tasks=tasks)
-        assert ran.status == 0, ran.output[-4000:]
-        return ran.output
-
-    def refused(self, role: str, variables: dict[str, Any], tasks: str = "main") -> str:
-        ran = self.apply(role, variables, tasks=tasks)
-        assert ran.status != 0
-        assert UNCHANGED in ran.output, ran.output[-4000:]
-        return ran.output
-
-    def report(self, name: str) -> Any:
-        return json.loads(self.guest.run("cat", f"{REPORTS}/{name}.json").stdout)
 
 
 @pytest.fixture
