@@ -1,8 +1,8 @@
 """A virtual machine for what a container cannot show: UEFI secure boot, a TPM, device mapper, NVMe, KVM.
 
 QEMU without KVM (TCG), so it runs anywhere, slowly: about half a minute to a login. Firmware, shim, GRUB
-and kernel are Debian's signed ones, the TPM is swtpm. The disk is made once (a minute) and never written
-again: what a test changes is gone when its machine ends, and kept over `reboot`.
+and kernel are Debian's signed ones, the TPM is swtpm. The disk is made once (a minute); each machine has a
+copy, which is gone when it ends and kept over `reboot`.
 """
 
 from __future__ import annotations
@@ -65,13 +65,48 @@ def absent() -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """What a machine starts from: disks (raw, or qcow2 by name), the key to log in, firmware's variables."""
+
+    disks: Sequence[Path]
+    key: Path
+    variables: Path = FIRMWARE / "OVMF_VARS_4M.ms.fd"
+
+
+@dataclass(kw_only=True)
 class Guest:
-    """A running machine. Its NVMe disks are /dev/nvme0n1, /dev/nvme1n1 ... in the order asked for."""
+    """A machine. Its NVMe disks are /dev/nvme0n1, /dev/nvme1n1 ... in the order asked for."""
 
     port: int
     key: Path
-    console: Path
-    process: subprocess.Popen[bytes]
+    folder: Path
+    command: Sequence[str]
+    _process: subprocess.Popen[bytes] | None = None
+    _tpm: subprocess.Popen[bytes] | None = None
+
+    @property
+    def console(self) -> Path:
+        return self.folder / "console.log"
+
+    def start(self) -> None:
+        """Switch it on, and wait until one can log in."""
+        self.switch_on()
+        self.wait()
+
+    def switch_on(self) -> None:
+        """Start it. The TPM comes and goes with it, and keeps its state."""
+        socket = self.folder / "tpm.sock"
+        self._tpm = _start(_tpm(self.folder), self.folder / "tpm.log")
+        while not socket.exists() and self._tpm.poll() is None:
+            time.sleep(0.05)
+        self._process = _start(self.command, self.folder / "qemu.log")
+
+    def end(self) -> None:
+        """Switch it off at once."""
+        for process in filter(None, (self._process, self._tpm)):
+            process.kill()
+            process.wait()
+        (self.folder / "tpm.sock").unlink(missing_ok=True)
 
     def run(self, *argv: str, check: bool = True, seconds: float = 120) -> subprocess.CompletedProcess[str]:
         """Run `argv` as root; raises AssertionError with what it printed where it fails and `check` holds."""
@@ -100,18 +135,23 @@ class Guest:
         }
 
     def reboot(self) -> None:
-        """Boot again through firmware, shim and kernel; the disks and the TPM keep what they hold."""
-        before = self.run("cat", "/proc/sys/kernel/random/boot_id").stdout
-        self.run("systemctl", "reboot", check=False)
-        self.wait(other_than=before)
+        """Boot again through firmware, shim and kernel; the disks and the TPM keep what they hold.
 
-    def wait(self, other_than: str = "") -> None:
-        """Wait until one can log in to a boot that is not `other_than`."""
+        QEMU ends and is started again: after a reset under emulation this firmware does not come back.
+        """
+        assert self._process is not None
+        self.run("systemctl", "reboot", check=False)
+        self._process.wait(BOOT_SECONDS)
+        self.end()
+        self.start()
+
+    def wait(self) -> None:
+        """Wait until one can log in."""
+        assert self._process is not None
         ends = time.monotonic() + BOOT_SECONDS
-        while time.monotonic() < ends and self.process.poll() is None:
+        while time.monotonic() < ends and self._process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                found = self.run("cat", "/proc/sys/kernel/random/boot_id", check=False, seconds=90)
-                if found.returncode == 0 and found.stdout != other_than:
+                if self.run("true", check=False, seconds=90).returncode == 0:
                     self.run("systemctl", "is-system-running", "--wait", check=False)
                     return
             time.sleep(1)
@@ -122,17 +162,24 @@ class Guest:
 def guest(disks: Sequence[int] = (), memory: int = 2048) -> Iterator[Guest]:
     """A booted machine with `memory` MiB and an empty NVMe disk of each size in `disks` (GiB)."""
     image = disk()
+    source = Source(disks=(image / "esp.img", image / "root.img"), key=image / "key")
+    with off(source, disks, memory) as machine:
+        machine.start()
+        yield machine
+
+
+@contextlib.contextmanager
+def off(source: Source, disks: Sequence[int] = (), memory: int = 2048) -> Iterator[Guest]:
+    """A machine as `guest` gives it, with copies of the disks of `source`, that is switched off."""
     with tempfile.TemporaryDirectory(prefix="bastide-qemu-") as name, contextlib.ExitStack() as stack:
         folder = Path(name)
-        shutil.copy(FIRMWARE / "OVMF_VARS_4M.ms.fd", folder / "vars.fd")
-        tpm = stack.enter_context(_running(_tpm(folder), folder / "tpm.log"))
-        while not (folder / "tpm.sock").exists() and tpm.poll() is None:
-            time.sleep(0.05)
+        shutil.copy(source.variables, folder / "vars.fd")
+        for path in source.disks:
+            _do("cp", "--sparse=always", path, folder)
         port = _free_port()
-        command = _command(folder, image, port, disks, memory)
-        process = stack.enter_context(_running(command, folder / "qemu.log"))
-        machine = Guest(port=port, key=image / "key", console=folder / "console.log", process=process)
-        machine.wait()
+        command = _command(folder, [path.name for path in source.disks], port, disks, memory)
+        machine = Guest(port=port, key=source.key, folder=folder, command=command)
+        stack.callback(machine.end)
         yield machine
 
 
@@ -180,21 +227,21 @@ def _boot_disk(image: Path, tree: Path) -> None:
 
 
 def _tpm(folder: Path) -> list[str]:
-    (folder / "tpm").mkdir()
+    (folder / "tpm").mkdir(exist_ok=True)
     control = f"type=unixio,path={folder}/tpm.sock"
     return ["swtpm", "socket", "--tpm2", "--tpmstate", f"dir={folder}/tpm", "--ctrl", control]
 
 
-def _command(folder: Path, image: Path, port: int, disks: Sequence[int], memory: int) -> list[str]:
-    flash, drive = "if=pflash,format=raw", "format=raw,if=virtio,snapshot=on"
+def _command(folder: Path, names: Sequence[str], port: int, disks: Sequence[int], memory: int) -> list[str]:
+    flash = "if=pflash,format=raw"
     command = [
         *("qemu-system-x86_64", "-machine", "q35,smm=on,accel=tcg", "-cpu", "max"),
-        *("-smp", "2", "-m", str(memory)),
+        *("-smp", "2", "-m", str(memory), "-no-reboot"),
         *("-display", "none", "-nodefaults", "-serial", f"file:{folder}/console.log"),
         *("-global", "driver=cfi.pflash01,property=secure,value=on"),
         *("-drive", f"{flash},unit=0,readonly=on,file={FIRMWARE}/OVMF_CODE_4M.secboot.fd"),
         *("-drive", f"{flash},unit=1,file={folder}/vars.fd"),
-        *("-drive", f"{drive},file={image}/esp.img", "-drive", f"{drive},file={image}/root.img"),
+        *(word for name in names for word in ("-drive", _drive(folder / name))),
         *("-chardev", f"socket,id=tpm,path={folder}/tpm.sock", "-tpmdev", "emulator,id=tpm0,chardev=tpm"),
         *("-device", "tpm-crb,tpmdev=tpm0"),
         *("-netdev", f"user,id=net,hostfwd=tcp:127.0.0.1:{port}-:22", "-device", "virtio-net-pci,netdev=net"),
@@ -208,15 +255,13 @@ def _command(folder: Path, image: Path, port: int, disks: Sequence[int], memory:
     return command
 
 
-@contextlib.contextmanager
-def _running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+def _drive(path: Path) -> str:
+    return f"format={'qcow2' if path.suffix == '.qcow2' else 'raw'},if=virtio,file={path}"
+
+
+def _start(command: Sequence[str], log: Path) -> subprocess.Popen[bytes]:
+    with log.open("ab") as output:
+        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
 
 
 def _free_port() -> int:
