@@ -12,6 +12,7 @@ import yaml
 
 from cli.drills import read as read_drills
 from components import blocks
+from images.builder import definition
 from policies.registry import rules
 from twin.settings import ROOT
 
@@ -55,10 +56,13 @@ def requirements(path: Path = REQUIREMENTS) -> dict[str, str]:
     return {id_: row["title"] for id_, row in yaml.safe_load(path.read_text()).items()}
 
 
-def coverage(evidence_folders: Iterable[Path], tests: Path = TESTS) -> dict[str, Row]:
+def coverage(
+    evidence_folders: Iterable[Path], tests: Path = TESTS, proofs: Mapping[str, Iterable[str]] | None = None
+) -> dict[str, Row]:
     """One row for every requirement, in order.
 
-    `evidence_folders` hold drill records; `tests` holds the last results of `make test`.
+    `evidence_folders` hold drill records; `tests` holds the last results of `make test`; `proofs` are the tests
+    that each image of the store has passed.
     """
     passed = _passed_tests(tests) | _passed_drills(evidence_folders)
     rows = {id_: Row(id=id_, title=title) for id_, title in requirements().items()}
@@ -69,6 +73,12 @@ def coverage(evidence_folders: Iterable[Path], tests: Path = TESTS) -> dict[str,
             row.partial += [cover.partial] if cover.partial else []
             row.whole |= not cover.partial
             _weigh(row, cover.evidence, passed)
+    for image in map(definition.load, definition.names()):
+        for id_, missing in image.covers.items():
+            rows[id_].by.append(f"image:{image.name}")
+            rows[id_].partial += [missing] if missing else []
+            rows[id_].whole |= not missing
+            _prove(rows[id_], image.titles, proofs or {})
     for rule in rules():
         for id_ in rule.covers:
             rows[id_].by.append(f"rule:{rule.id}")
@@ -83,6 +93,13 @@ def _weigh(row: Row, named: Iterable[str], passed: set[str]) -> None:
         kept = row.evidence if item in passed else row.missing
         if item not in kept:
             kept.append(item)
+
+
+def _prove(row: Row, images: Iterable[str], proofs: Mapping[str, Iterable[str]]) -> None:
+    for image in images:
+        found = [*proofs.get(image, ())]
+        row.evidence += [test for test in found if test not in row.evidence]
+        row.missing += [] if found else [f"make images NAME={image}"]
 
 
 def _passed_tests(path: Path) -> set[str]:

@@ -200,8 +200,9 @@ def coverage(as_json: Json = False) -> None:
     from cli import views
     from cli.coverage import coverage as rows
     from cli.environment import evidence_folders
+    from cli.images.verbs import proofs
 
-    found = rows(evidence_folders())
+    found = rows(evidence_folders(), proofs=proofs())
     if as_json:
         _print_json({id_: row.as_json() for id_, row in found.items()})
     else:

@@ -83,6 +83,12 @@ def rows(of: Layout) -> list[dict[str, Any]]:
     return [_row(name, known.get(name)) for name in sorted({*defined, *known})]
 
 
+def proofs() -> dict[str, list[str]]:
+    """The tests that each image of the user's store has passed."""
+    known = Catalogue.read(store(None).root).images
+    return {name: [proof.test for proof in entry.proven] for name, entry in known.items()}
+
+
 def _row(name: str, entry: Entry | None) -> dict[str, Any]:
     if entry is None:
         return {"name": name, "kind": "", "digest": "", "size": 0, "proven": False}

@@ -69,6 +69,9 @@ class Definition(_Model):
         default={}, description="Folders below images/ that are laid into the image, by their place there."
     )
     variants: dict[Name, Variant] = {}
+    covers: dict[str, str] = Field(
+        default={}, description="Requirements that it helps to realise, each with what is left open."
+    )
     container: Container | None = None
     folder: Path
 

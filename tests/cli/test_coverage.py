@@ -50,6 +50,15 @@ def test_with_all_evidence_only_whole_requirements_are_shown(tmp_path: Path) -> 
     assert rows["L1"].state == "open"
 
 
+def test_an_image_counts_once_it_is_proven(tmp_path: Path) -> None:
+    results = write(tmp_path, evidence(), set())
+    assert "make images NAME=code" in coverage([tmp_path], results)["S8"].missing
+    shown = coverage([tmp_path], results, {"code": ["tests/images/test_code.py::test_it_runs"]})["S8"]
+    assert "tests/images/test_code.py::test_it_runs" in shown.evidence
+    assert "make images NAME=code" not in shown.missing
+    assert "image:code" in shown.by
+
+
 @pytest.mark.parametrize("item", ["drill:nodes.placement", "drill:nodes.no-match"])
 def test_one_failed_drill_takes_shown_away(item: str, tmp_path: Path) -> None:
     rows = coverage([tmp_path], write(tmp_path, evidence() - {item}, {item}))
