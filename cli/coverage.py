@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 
 from cli.drills import read as read_drills
+from cli.environment import evidence_folders
+from cli.images.verbs import proofs as proven
 from components import blocks
 from images.builder import definition
 from policies.registry import rules
@@ -56,13 +58,18 @@ def requirements(path: Path = REQUIREMENTS) -> dict[str, str]:
     return {id_: row["title"] for id_, row in yaml.safe_load(path.read_text()).items()}
 
 
+def current() -> dict[str, Row]:
+    """The rows of what was drilled, tested and built here."""
+    return coverage(evidence_folders(), proofs=proven())
+
+
 def coverage(
     evidence_folders: Iterable[Path], tests: Path = TESTS, proofs: Mapping[str, Iterable[str]] | None = None
 ) -> dict[str, Row]:
     """One row for every requirement, in order.
 
-    `evidence_folders` hold drill records; `tests` holds the last results of `make test`; `proofs` are the tests
-    that each image of the store has passed.
+    `evidence_folders` hold drill records; `tests` holds the last results of `make test`; `proofs` are the
+    tests that each image of the store has passed.
     """
     passed = _passed_tests(tests) | _passed_drills(evidence_folders)
     rows = {id_: Row(id=id_, title=title) for id_, title in requirements().items()}

@@ -198,11 +198,9 @@ def drill(
 def coverage(as_json: Json = False) -> None:
     """Requirement by requirement: what realises it and what shows it."""
     from cli import views
-    from cli.coverage import coverage as rows
-    from cli.environment import evidence_folders
-    from cli.images.verbs import proofs
+    from cli.coverage import current
 
-    found = rows(evidence_folders(), proofs=proofs())
+    found = current()
     if as_json:
         _print_json({id_: row.as_json() for id_, row in found.items()})
     else:

@@ -24,7 +24,7 @@ MAY = {
     "policies": {"policies", "core", "naming", "model"},
     "twin": {"twin", "core", "naming"},
     "stacks": {"stacks", "policies", "block", "upstream", "core", "naming", "model"},
-    "images": {"images", "twin"},
+    "images": {"images", "twin", "upstream", "core", "naming", "model"},
     "cli": {"cli", "images", "stacks", "policies", "twin", "block", "upstream", "core", "naming", "model"},
 }
 """Which part may import which; a block imports itself, and no other block.
