@@ -7,6 +7,7 @@ from typing import Final, TypeAlias
 
 from components import naming
 from policies.gateway import TRAFFIC
+from policies.images import proven
 from policies.limits import EVERYONE
 from policies.pods import POD_KINDS
 
@@ -76,7 +77,13 @@ def shared(kinds: Sequence[str], of_gateway: bool) -> list[dict[str, str]]:
     """The variables that the admission form of a rule about `kinds` may use."""
     found = [*_NOTES] if of_gateway else []
     if any(kind in POD_KINDS for kind in kinds):
-        found += _PODS
+        found += [*_PODS, _proven()]
     if any(kind in TRAFFIC for kind in kinds):
         found += _LIMITS
     return found
+
+
+def _proven() -> dict[str, str]:
+    """The digests of our own images by name, as CEL has a map."""
+    listed = ", ".join(f"'{name}': '{digest}'" for name, digest in proven().items())
+    return {"name": "proven", "expression": f"{{{listed}}}"}

@@ -13,7 +13,7 @@ from components.model.loading import check_environment, load_environment
 from components.model.own_images import FILE, OwnImage, read
 from tests.support.configs import ENVIRONMENT, GOOD, TODAY
 
-IMAGE = "      image: registry.site.example/guard@sha256:" + "0" * 64 + "\n"
+IMAGE = "      image: registry.site.example/site-guard@sha256:" + "0" * 64 + "\n"
 OWNER = "    owner: "
 CLOUD = "        externalNetwork: "
 OPENSTACK = (

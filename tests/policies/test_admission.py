@@ -31,7 +31,7 @@ from tests.policies.test_rules import cases
 from tests.support.plane import Plane
 from twin.toolchain.model import Toolchain
 
-pytestmark = pytest.mark.plane
+pytestmark = [pytest.mark.plane, pytest.mark.usefixtures("pinned")]
 
 ADMITTED = [rule for rule in rules() if admission.path(rule).exists()]
 JUDGED = [

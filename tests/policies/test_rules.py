@@ -14,6 +14,8 @@ from policies.registry import folder, rules
 from policies.rule import Planned, Rule
 from policies.unknown import UNKNOWN, partial
 
+pytestmark = pytest.mark.usefixtures("pinned")
+
 RULES = rules()
 OBJECT_RULES = [rule for rule in RULES if rule.check]
 PREVIEWED = [rule for rule in OBJECT_RULES if rule.id != "exceptions-valid"]  # a file's data are all known
