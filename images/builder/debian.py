@@ -50,14 +50,15 @@ class Archive:
     def sources(self) -> list[str]:
         """The lines of sources.list."""
         parts = " ".join(self.components)
-        return [f"deb {self.mirror}/{path} {suite} {parts}" for path, suite in _suites()]
+        return [f"deb {self.mirror}/{path} {suite} {parts}" for path, suite in suites()]
 
     def dated(self) -> str:
         """The date of the files, as ISO 8601."""
         return datetime.fromtimestamp(self.epoch, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _suites() -> list[tuple[str, str]]:
+def suites() -> list[tuple[str, str]]:
+    """Folder below the mirror and name of each suite that images are made from."""
     return [
         ("debian", SUITE),
         ("debian", f"{SUITE}-updates"),
@@ -71,7 +72,7 @@ def read_archive(mirror: str = "", components: tuple[str, ...] = ("main",)) -> A
     Raises `ImageError` where it does not answer or is no archive of Debian.
     """
     mirror = (mirror or os.environ.get("BASTIDE_MIRROR") or MIRROR).rstrip("/")
-    found = {suite: fetch(f"{mirror}/{path}/dists/{suite}/InRelease") for path, suite in _suites()}
+    found = {suite: fetch(f"{mirror}/{path}/dists/{suite}/InRelease") for path, suite in suites()}
     date = _DATE.search(found[SUITE].decode(errors="replace"))
     if date is None:
         raise ImageError(f"mirror {mirror}: InRelease of {SUITE} has no date", _mend(mirror))
@@ -128,7 +129,9 @@ def bootstrap(
         *(f"--{'extract' if variant == 'extract' else 'customize'}-hook={hook}" for hook in hooks),
         *(SUITE, str(out), *archive.sources()),
     ]
-    environ = {**os.environ, "SOURCE_DATE_EPOCH": str(archive.epoch), "LC_ALL": "C.UTF-8"}
+    # INITRD: kernels' packages make no initial RAM disk; whoever needs one makes it once all is there.
+    fixed = {"SOURCE_DATE_EPOCH": str(archive.epoch), "LC_ALL": "C.UTF-8", "INITRD": "No"}
+    environ = {**os.environ, **fixed}
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         if out.is_file():
