@@ -130,3 +130,35 @@ def prune(*, store: Store = None) -> None:
     from cli.images import verbs
 
     typer.echo(f"{len(verbs.prune(_store(store)))} files deleted")
+
+
+@app.command()
+def scan(
+    names: Names = None,
+    *,
+    store: Store = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Security tracker's JSON, or a folder of OSV records.")
+    ] = None,
+    mirror: Mirror = "",
+    offline: Annotated[bool, typer.Option("--offline", help="Do not ask the mirror.")] = False,
+    fail_on: Annotated[str, typer.Option("--fail-on", help="Fail from this severity on, e.g. high.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List packages that are known to be weak, as far as there is data; says what nobody told of."""
+    from cli.images import verbs
+    from images.builder.scan import table
+
+    wanted = verbs.Scanning(data=data, mirror=mirror, offline=offline, fail_on=fail_on)
+    told, code = verbs.scan(_store(store), names or [], wanted)
+    typer.echo(json.dumps([each.as_json() for each in told], indent=1) if as_json else table(told))
+    raise typer.Exit(code)
+
+
+@app.command()
+def pin(names: Names = None, *, public: PublicKey, store: Store = None) -> None:
+    """Write the digests of verified, proven images to where components and policies read them."""
+    from cli.images import verbs
+
+    changed = verbs.pin(_store(store), names or [], public)
+    typer.echo(f"pinned: {', '.join(changed)}" if changed else "nothing has changed")

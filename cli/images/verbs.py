@@ -14,17 +14,22 @@ import typer
 
 from cli.console import Steps
 from cli.outcome import CliError, Exit
-from images.builder import definition, signing
+from components.model import own_images
+from images.builder import definition, signing, vulnerabilities
 from images.builder.build import Order
 from images.builder.build import build as built
 from images.builder.catalogue import Catalogue, Entry, load_signed, sign_catalogue
-from images.builder.debian import read_archive
+from images.builder.debian import mirror_of, read_archive
 from images.builder.errors import ImageError
 from images.builder.export import export as exported
 from images.builder.export import prune as pruned
 from images.builder.layout import Layout
+from images.builder.pin import pin as pinned
+from images.builder.scan import Scan, security_versions
+from images.builder.scan import scan as scanned
 from images.builder.verify import differences
 from images.builder.verify import verify as verified
+from images.builder.vulnerabilities import SEVERITIES
 from twin.settings import TwinSettings
 
 _PASSPHRASE = "COSIGN_PASSWORD"  # noqa: S105  # the variable's name
@@ -133,6 +138,37 @@ def export(of: Layout, names: Sequence[str], into: Path, public: Path) -> list[P
     known = load_signed(of.root, public)
     entries = {name: known.entry(name) for name in (names or sorted(known.images))}
     return [path for name, entry in entries.items() for path in exported(of, name, entry, into)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scanning:
+    """What tells of weaknesses: data of the operator's, and the mirror unless `offline`; when to fail."""
+
+    data: Path | None = None
+    mirror: str = ""
+    offline: bool = False
+    fail_on: str = ""
+
+
+def scan(of: Layout, names: Sequence[str], wanted: Scanning) -> tuple[tuple[Scan, ...], Exit]:
+    """What is known of images' packages. The code is FINDING where that fails, or where nobody was asked.
+
+    Raises `ImageError`, and `CliError` on a severity that there is not.
+    """
+    if wanted.fail_on and wanted.fail_on not in SEVERITIES:
+        raise CliError(Exit.USAGE, f"--fail-on {wanted.fail_on}", f"choose one of {', '.join(SEVERITIES)}")
+    known = Catalogue.read(of.root)
+    data = vulnerabilities.read(wanted.data) if wanted.data else None
+    security = None if wanted.offline else security_versions(mirror_of(wanted.mirror))
+    found = scanned(of, known, names or sorted(known.images), data, security)
+    failing = wanted.fail_on and any(each.failing(wanted.fail_on) for each in found)
+    asked = all(each.asked for each in found)
+    return found, Exit.OK if asked and not failing else Exit.FINDING
+
+
+def pin(of: Layout, names: Sequence[str], public: Path) -> tuple[str, ...]:
+    """Write digests into the catalogue of components; the names that changed. Raises `ImageError`."""
+    return pinned(verified(of.root, public), own_images.FILE, names)
 
 
 def prune(of: Layout) -> list[Path]:

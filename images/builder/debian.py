@@ -71,7 +71,7 @@ def read_archive(mirror: str = "", components: tuple[str, ...] = ("main",)) -> A
 
     Raises `ImageError` where it does not answer or is no archive of Debian.
     """
-    mirror = (mirror or os.environ.get("BASTIDE_MIRROR") or MIRROR).rstrip("/")
+    mirror = mirror_of(mirror)
     found = {suite: fetch(f"{mirror}/{path}/dists/{suite}/InRelease") for path, suite in suites()}
     date = _DATE.search(found[SUITE].decode(errors="replace"))
     if date is None:
@@ -82,6 +82,11 @@ def read_archive(mirror: str = "", components: tuple[str, ...] = ("main",)) -> A
         epoch=int(email.utils.parsedate_to_datetime(date[1]).timestamp()),
         releases={suite: hashlib.sha256(content).hexdigest() for suite, content in found.items()},
     )
+
+
+def mirror_of(named: str) -> str:
+    """The mirror that is named, else BASTIDE_MIRROR, else Debian's own."""
+    return (named or os.environ.get("BASTIDE_MIRROR") or MIRROR).rstrip("/")
 
 
 def absent() -> str:
