@@ -113,10 +113,7 @@ def _keep(
         definition=definition.digest(),
         inputs=key,
         epoch=epoch,
-        materials=(
-            *provenance.releases(order.archive.mirror, order.archive.releases),
-            *(provenance.Material(uri=each.purl) for each in artifact.packages),
-        ),
+        materials=provenance.materials(order.archive, artifact.packages),
     )
     entry = Entry(
         kind=definition.kind,

@@ -11,6 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from images.builder.archive import digest, digests
+from images.builder.debian import MIRROR, Archive, suites
+from images.builder.packages import Package
+
 MEDIA_TYPE: Final = "application/vnd.in-toto+json"
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://slsa.dev/provenance/v1"
@@ -20,18 +24,17 @@ BUILDER: Final = "https://bastide.dev/images/builder"
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Material:
-    """Something that a build took in: `uri` is a package URL or an address, `digest` hex by algorithm.
+    """Something that a build took in: `uri` is a package URL or an address, `digest` its SHA-256 in hex.
 
     Empty where the digest is not known: then it is listed by its name and version alone.
     """
 
     uri: str
-    algorithm: str = "sha256"
     digest: str = ""
 
     def as_json(self) -> dict[str, Any]:
-        known = {"digest": {self.algorithm: self.digest}} if self.digest else {}
-        return {"uri": self.uri, **known}
+        """It as a resource descriptor of SLSA."""
+        return {"uri": self.uri, **({"digest": {"sha256": self.digest}} if self.digest else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +52,19 @@ class Origin:
     builder: str = BUILDER
 
 
-def git(address: str, commit: str) -> Material:
-    """The commit that a definition was read from."""
-    return Material(uri=f"git+{address}", algorithm="gitCommit", digest=commit)
+def materials(archive: Archive, packages: Iterable[Package]) -> tuple[Material, ...]:
+    """What an image of these packages took in: the archive's signed lists, and every package.
 
-
-def releases(mirror: str, digests: Mapping[str, str]) -> tuple[Material, ...]:
-    """The signed lists of an archive, `InRelease`, by suite: SHA-256 in hex."""
-    return tuple(
-        Material(uri=f"{mirror}/dists/{suite}/InRelease", digest=digest)
-        for suite, digest in sorted(digests.items())
+    Addresses are Debian's own, whichever mirror was asked: the digests say that it had the same. Raises
+    `ImageError` where the mirror no longer has what the build began with.
+    """
+    known = digests(archive)
+    lists = (
+        Material(uri=f"{MIRROR}/{folder}/dists/{suite}/InRelease", digest=archive.releases[suite])
+        for folder, suite in suites()
+        if suite in archive.releases
     )
+    return *lists, *(Material(uri=each.purl, digest=digest(each, known)) for each in packages)
 
 
 def statement(origin: Origin, manifest: str, files: Mapping[str, str]) -> bytes:

@@ -11,7 +11,7 @@ import pytest
 
 from images.builder import provenance, sbom
 from images.builder.packages import of_tree
-from images.builder.provenance import Material, Origin, git, releases, statement
+from images.builder.provenance import Material, Origin, statement
 from tests.images.builder.trees import folder
 
 DIGEST = "sha256:" + "ab" * 32
@@ -103,10 +103,9 @@ ORIGIN = Origin(
     inputs="ef" * 32,
     epoch=EPOCH,
     materials=(
-        *releases("http://mirror.example/debian", {"trixie": "12" * 32}),
+        Material(uri="http://deb.debian.org/debian/dists/trixie/InRelease", digest="12" * 32),
         Material(uri="pkg:deb/debian/libc6@2.41-12?arch=amd64&distro=debian-13", digest="34" * 32),
         Material(uri="pkg:pypi/left@1"),
-        git("https://git.example/bastide", "56" * 20),
     ),
 )
 
@@ -123,10 +122,9 @@ def test_the_statement_is_one_of_in_toto_with_slsa_provenance() -> None:
     assert built["internalParameters"]["definition"] == "cd" * 32
     assert told["predicate"]["runDetails"]["builder"]["id"] == provenance.BUILDER
     assert {each["uri"]: each.get("digest") for each in built["resolvedDependencies"]} == {
-        "http://mirror.example/debian/dists/trixie/InRelease": {"sha256": "12" * 32},
+        "http://deb.debian.org/debian/dists/trixie/InRelease": {"sha256": "12" * 32},
         "pkg:deb/debian/libc6@2.41-12?arch=amd64&distro=debian-13": {"sha256": "34" * 32},
         "pkg:pypi/left@1": None,
-        "git+https://git.example/bastide": {"gitCommit": "56" * 20},
     }
 
 
