@@ -16,7 +16,12 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from images.builder.definition import load
+
+if TYPE_CHECKING:
+    from tests.images.conftest import Image
 
 PROGRAMS: Final = ("podman", "runc", "conmon")
 START_SECONDS: Final = 120
@@ -195,6 +200,26 @@ def engine() -> Iterator[Engine]:
         for mount in _mounts(folder):
             subprocess.run(["umount", "--lazy", str(mount)], check=False)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(
+    image: Image,
+    arguments: Sequence[str] = (),
+    *,
+    options: Sequence[str] = (),
+    mounts: Mapping[Path, str] | None = None,
+) -> Iterator[Container]:
+    """A container of a built image, with what its definition lets it write, once it is well."""
+    spec = load(image.name).container
+    assert spec is not None
+    with engine() as made:
+        loaded = made.load(image.store.root, image.name)
+        with made.container(
+            loaded, arguments, writable=spec.writable, options=options, mounts=mounts
+        ) as container:
+            container.until_well(spec.health, spec.ports[-1])
+            yield container
 
 
 def _mounts(folder: Path) -> list[Path]:
