@@ -26,7 +26,8 @@ def of_copyright(text: str) -> str:
     """All licences in a machine-readable `copyright` of a Debian package, joined; empty for any other."""
     if not _FORMAT.match(text):
         return ""
-    found = {expression(short) for short in _FIELD.findall(text)}
+    named = [expression(short) for short in _FIELD.findall(text)]
+    found = {part for each in named for part in ([each] if " OR " in each else each.split(" AND "))}
     return " AND ".join(f"({each})" if " OR " in each and len(found) > 1 else each for each in sorted(found))
 
 

@@ -40,7 +40,7 @@ Files: a
 License: GPL-1+ or Artistic
 
 Files: b
-License: public-domain
+License: public-domain and LGPL-2.1+
 """
 
 
