@@ -19,8 +19,11 @@ HOME: Final = "/home/sandbox"
 _NEVER: Final = (
     *("apt", "debconf", "debianutils", "dpkg", "gpgv", "init-system-helpers", "login", "login.defs", "mount"),
     *("passwd", "perl-base", "sysvinit-utils", "util-linux", "sqv", "base-passwd", "e2fsprogs"),
+    *("libaudit-common", "libaudit1", "libblkid1", "libdb5.3t64", "libdebconfclient0", "libmount1", "mawk"),
+    *("libpam-modules", "libpam-modules-bin", "libpam-runtime", "libpam0g", "libsmartcols1", "libsystemd0"),
+    *("adduser", "libudev1", "openssl"),
 )
-"""Packages of an installed system whose programs nothing in a container calls."""
+"""Packages of an installed system that nothing in a container calls; a definition that names one keeps it."""
 _SHELL: Final = (
     *("bash", "coreutils", "dash", "diffutils", "findutils", "grep", "gzip", "hostname", "libc-bin"),
     *("ncurses-base", "ncurses-bin", "sed", "tar"),
@@ -54,7 +57,8 @@ def build(definition: Definition, variant: str, work: Work) -> Artifact:
     debian.bootstrap(work.archive, packages, base)
     layer = work.folder / "layer.tar.gz"
     work.tell("layer")
-    dropped = (*_NEVER, *(() if spec.shell else _SHELL), *spec.without)
+    unused = (*_NEVER, *(() if spec.shell else _SHELL), *spec.without)
+    dropped = tuple(name for name in unused if name not in definition.packages)
     keep = slim.Keep(without=dropped, globs=(*_REMOVED, *spec.remove))
     inside = [each for each in of_tree(base) if each.kind != "deb" or each.name not in dropped]
     with LayerWriter(layer, work.archive.epoch) as out:
