@@ -23,9 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
 OFFLINE = ["--offline"] if os.environ.get("BASTIDE_OFFLINE", "") not in ("", "0") else []
 STATIC = {
-    "guard's packages": [
+    "packages of images": [
         *("uv", "sync", "--frozen", "--inexact", "--compile-bytecode", "--quiet"),  # many start it afresh
-        *("--group", "guard", *OFFLINE),
+        *("--group", "guard", "--group", "gym", *OFFLINE),
     ],
     "lock": ["uv", "lock", "--check", "--quiet", "--offline"],
     "format": ["ruff", "format", "--check", "--quiet", "."],

@@ -1,0 +1,1 @@
+"""Environments of Gymnasium over HTTP: the same seed and actions give the same episode."""
