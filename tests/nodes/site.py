@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +40,8 @@ class Site:
     folder: Path
     pools: Mapping[str, Sequence[Machine]]
     artifacts: Mapping[str, str]
+    versions: dict[str, str] = field(default_factory=dict)
+    """Versions, by variable, that are not the catalogue's: those after an upgrade."""
 
     @property
     def machines(self) -> list[Machine]:
@@ -145,7 +147,8 @@ class Site:
             for key, value in told.items()
             if key.startswith(_CONFINED) and not key.endswith(_OF_THE_INVENTORY)
         }
-        return {**confined, "bastide_hardware": lab_variables(self.machines[0].lab)["bastide_hardware"]}
+        hardware = lab_variables(self.machines[0].lab)["bastide_hardware"]
+        return {**confined, **self.versions, "bastide_hardware": hardware}
 
     def _in_folder(self, *words: str, timeout: float = 600) -> Done:
         environ = self.environ()

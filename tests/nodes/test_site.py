@@ -14,7 +14,7 @@ import pytest
 from tests.nodes.site import ENV, Site
 from tests.support.command import run
 from tests.support.nodes import Lab
-from tests.support.nodes.kubernetes import connect_pods, make_bundle
+from tests.support.nodes.kubernetes import FOLLOWING, connect_pods, make_bundle
 
 CONTROL, WORKERS = "control-0", ("worker-0",)
 pytestmark = [pytest.mark.nodes, pytest.mark.engine, pytest.mark.timeout(3600)]
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.nodes, pytest.mark.engine, pytest.mark.timeout(3600)]
 def site(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Site:
     """The environment's files and its machines; nothing was deployed yet."""
     folder = tmp_path_factory.mktemp("site")
-    artifacts = lab.serve_artifacts(make_bundle(lab.place.disk / "artifacts"))
+    artifacts = lab.serve_artifacts(make_bundle(lab.place.disk / "artifacts", following=True))
     control, *workers = lab.add(CONTROL, *WORKERS)
     pools = {"masters": [control], **{f"pool-{n}": [worker] for n, worker in enumerate(workers)}}
     made = Site(folder=folder, pools=pools, artifacts=artifacts)
@@ -97,6 +97,23 @@ def test_validation_is_green(converged: Site) -> None:
     done = converged.nodes("validate")
     assert done.code == 0, done.text[-8000:]
     assert set(done.json["hosts"]) == {machine.name for machine in converged.machines}
+
+
+def test_an_upgrade_brings_every_node_to_the_next_version(converged: Site) -> None:
+    converged.versions["kubernetes_version"] = FOLLOWING
+    done = converged.nodes("upgrade")
+    assert done.code == 0, done.text[-8000:]
+    kubectl = ("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf")
+    control = converged.machines[0]
+    listed = control.run(*kubectl, "get", "nodes", "--output=json").json["items"]
+    assert {node["status"]["nodeInfo"]["kubeletVersion"] for node in listed} == {f"v{FOLLOWING}"}
+    assert not any(node["spec"].get("unschedulable") for node in listed)
+    assert (
+        control.run(*kubectl, "version", "--output=json").json["serverVersion"]["gitVersion"]
+        == f"v{FOLLOWING}"
+    )
+    again = converged.nodes("upgrade")
+    assert again.json["changed"] == 0, again.text[-8000:]
 
 
 def test_a_worker_leaves(converged: Site) -> None:

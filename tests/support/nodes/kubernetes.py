@@ -26,20 +26,25 @@ from twin.toolchain.tools import CNI, CONTAINERD, ETCD, KUBERNETES, NODE_TOOLS, 
 IMAGES = "registry.k8s.io"
 POD = "lab.example/pod:1"
 """An image whose program tells the pod's name on port 8080."""
+_RELEASE, _, _PATCH = KUBERNETES.version.rpartition(".")
+FOLLOWING = f"{_RELEASE}.{int(_PATCH) + 1}"
+"""The next patch version: the same programs with another number of the same length."""
 _MEMBERS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _PROGRAM = Path(__file__).with_name("pod") / "main.go"
 
 
-def make_bundle(folder: Path) -> Path:
+def make_bundle(folder: Path, *, following: bool = False) -> Path:
     """A bundle for `Lab.serve_artifacts`, from the toolchain's cache or built, which can take minutes.
 
-    Raises `TwinError` where a program cannot be had.
+    With `following` the next patch version is in it too. Raises `TwinError` where a program cannot be had.
     """
     settings = TwinSettings.of("tests")
     tools = api.resolve_toolchain(settings, api.Lines(), (*TOOLS, *NODE_TOOLS)).programs
     shutil.rmtree(folder, ignore_errors=True)
-    for name in ("kubeadm", "kubelet", "kubectl"):
-        shutil.copy(tools[name], _place(folder, name, KUBERNETES.version) / name)
+    versions = [KUBERNETES.version, *([FOLLOWING] if following else [])]
+    for version in versions:
+        for name in ("kubeadm", "kubelet", "kubectl"):
+            shutil.copy(_stamped(tools[name], version, folder), _place(folder, name, version) / name)
     _archive(
         _place(folder, "containerd", CONTAINERD.version) / "containerd.tar",
         {f"bin/{name}": tools[name] for name in ("containerd", "containerd-shim-runc-v2", "ctr")},
@@ -52,32 +57,52 @@ def make_bundle(folder: Path) -> Path:
     write_images(
         _place(folder, "lab-pod", "1") / "images.tar",
         Image(name=POD, files={"/pod": pod}, entrypoint=("/pod", "serve")),
-        Image(name=f"{IMAGES}/pause:lab", files={"/pod": pod}, entrypoint=("/pod", "pause")),
+        *(
+            Image(name=name, files={"/pod": pod}, entrypoint=("/pod", "pause"))
+            for name in (f"{IMAGES}/pause:lab", _asked_for(tools["kubeadm"], "pause"))
+        ),
     )
-    write_images(_place(folder, "lab-control-plane", "1") / "images.tar", *_control_plane(tools))
+    members = [_member(tools[name], version, folder) for name in _MEMBERS for version in versions]
+    write_images(_place(folder, "lab-control-plane", "1") / "images.tar", _etcd(tools), *members)
+    shutil.rmtree(_stamps(folder), ignore_errors=True)
     write_index(folder)
     return folder
 
 
-def _control_plane(tools: Mapping[str, Path]) -> list[Image]:
-    """What kubeadm runs; etcd is the twin's, of the minor version of the tag that kubeadm asks for."""
-    command = [
-        str(tools["kubeadm"]),
-        "config",
-        "images",
-        "list",
-        f"--kubernetes-version={KUBERNETES.version}",
-    ]
+def _asked_for(kubeadm: Path, name: str) -> str:
+    """The image `name` that kubeadm asks for, with its tag."""
+    command = [str(kubeadm), "config", "images", "list", f"--kubernetes-version={KUBERNETES.version}"]
     listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
-    etcd = next(name for name in listed if "/etcd:" in name)
-    assert f"/etcd:{ETCD.version.rsplit('.', 1)[0]}." in etcd, f"{etcd}: pinned is {ETCD.version}"
-    names = {**{name: f"{IMAGES}/{name}:v{KUBERNETES.version}" for name in _MEMBERS}, "etcd": etcd}
-    return [
-        Image(
-            name=image, files={f"/usr/local/bin/{name}": tools[name]}, entrypoint=(f"/usr/local/bin/{name}",)
-        )
-        for name, image in names.items()
-    ]
+    return next(image for image in listed if f"/{name}:" in image)
+
+
+def _etcd(tools: Mapping[str, Path]) -> Image:
+    """The twin's etcd, of the minor version of the tag that kubeadm asks for."""
+    name = _asked_for(tools["kubeadm"], "etcd")
+    assert f"/etcd:{ETCD.version.rsplit('.', 1)[0]}." in name, f"{name}: pinned is {ETCD.version}"
+    return Image(name=name, files={"/usr/local/bin/etcd": tools["etcd"]}, entrypoint=("/usr/local/bin/etcd",))
+
+
+def _member(program: Path, version: str, folder: Path) -> Image:
+    path = f"/usr/local/bin/{program.name}"
+    stamped = _stamped(program, version, folder)
+    return Image(name=f"{IMAGES}/{program.name}:v{version}", files={path: stamped}, entrypoint=(path,))
+
+
+def _stamped(program: Path, version: str, folder: Path) -> Path:
+    """The program, telling `version`: what a release of the next patch looks like to kubeadm and kubelet."""
+    if version == KUBERNETES.version:
+        return program
+    assert len(version) == len(KUBERNETES.version), "a longer number does not fit into a program"
+    made = _stamps(folder) / program.name
+    made.parent.mkdir(exist_ok=True)
+    made.write_bytes(program.read_bytes().replace(f"v{KUBERNETES.version}".encode(), f"v{version}".encode()))
+    made.chmod(0o755)
+    return made
+
+
+def _stamps(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}-stamped")
 
 
 def connect_pods(machines: Sequence[Machine]) -> None:

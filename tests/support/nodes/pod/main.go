@@ -1,4 +1,5 @@
-// The one program in the images of the tests: `pause` waits to be ended, `serve` tells the pod's name on port 8080.
+// The one program in the images of the tests: `pause` waits to be ended (with `-v`, by which kubeadm tries a job,
+// it ends at once), `serve` tells the pod's name on port 8080.
 package main
 
 import (
@@ -15,6 +16,9 @@ func main() {
 			name, _ := os.Hostname()
 			fmt.Fprintln(answer, name)
 		}))
+	}
+	if len(os.Args) > 2 && os.Args[2] == "-v" {
+		return
 	}
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGTERM, syscall.SIGINT)
