@@ -29,7 +29,11 @@ def export(store: Layout, name: str, entry: Entry, into: Path) -> list[Path]:
     if entry.kind == "container":
         return [_archive(store, name, entry, into / f"{name}.tar"), *papers]
     blobs = store.blobs(entry.digest)[1:]
-    return [_file(store.check(blob), into / f"{name}.{blob.title}") for blob in blobs] + papers
+    return [_file(store.check(blob), into / _title(name, blob.title)) for blob in blobs] + papers
+
+
+def _title(name: str, title: str) -> str:
+    return title if title.startswith(f"{name}.") else f"{name}.{title}"
 
 
 def _file(source: Path, target: Path) -> Path:

@@ -126,7 +126,7 @@ def test_a_format_that_we_do_not_build_is_told(folder: Path, pinned: dict[str, O
         name="node-generic",
         kind="disk",
         digest="sha256:" + "cd" * 32,
-        files={"disk.raw": "sha256:" + "34" * 32},
+        files={"node-generic.raw": "sha256:" + "34" * 32},
     )
     more = OPENSTACK.format(name="bastide-node-generic", digest="12" * 32, form="qcow2")
     edit(folder, "foundation", CLOUD, more)

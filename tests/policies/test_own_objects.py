@@ -60,7 +60,7 @@ def _platform(model: EnvironmentModel) -> Iterator[Manifest]:
     yield values.home.home(labels, OWNER, values.providers.table(gateway))
     for make in (values.fences, values.upstreams, values.settings, values.rules_of_entry, values.watch):
         yield from make(gateway, labels)
-    yield from values.prompt_guard(gateway, labels)
+    yield from values.prompt_guard(gateway, labels, model.platform.platform.registry)
     yield from values.entrance(gateway, labels, "twin", may_leave)
 
 

@@ -66,8 +66,9 @@ def everything(small: Small, gateway: Gateway) -> Iterator[Manifest]:
     labels = naming.labels(environment="twin", layer="platform", block="gateway")
     table = values.providers.table(gateway)
     yield values.home.home(labels, "platform@bastide.example", table)
-    for make in (values.fences, values.prompt_guard, values.settings, values.upstreams):
+    for make in (values.fences, values.settings, values.upstreams):
         yield from make(gateway, labels)
+    yield from values.prompt_guard(gateway, labels, "registry.example")
     yield from values.rules_of_entry(gateway, labels)
     yield from values.entrance(gateway, labels, "twin", ("public",))
     for tenant in small.tenants.values():
