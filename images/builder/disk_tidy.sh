@@ -8,7 +8,8 @@ apt-get clean
 rm -rf /var/lib/apt/lists /var/cache/apt /var/cache/ldconfig /var/cache/man /root/.ansible /boot/initrd.img-*
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 find /tmp /var/tmp /run -mindepth 1 -delete 2>/dev/null || true
-find /var/log /var/cache/debconf -type f \( -path '/var/log/*' -o -name '*-old' \) -delete
+find /var/log -type f -size +0 -delete
+rm -f /var/cache/debconf/*-old
 rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subgid- /etc/.pwd.lock
 rm -f /var/lib/dpkg/*-old /usr/sbin/policy-rc.d /etc/apt/sources.list
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import http.server
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,13 +21,21 @@ from typing import Any
 
 import pytest
 
+from cli.nodes.bundle import write_index
+from components.upstream import catalog
 from images.builder import disk_sign
+from images.builder.build import Order, build
+from images.builder.catalogue import Catalogue
+from images.builder.definition import load
 from images.builder.disk_assemble import Made
 from images.builder.disk_inside import Inside, tools
+from images.builder.errors import ImageError
+from images.builder.layout import Layout
 from tests.images import config_drive
 from tests.images.conftest import Image, archive
 from tests.support.nodes import qemu
 from tests.support.nodes.roles import UNCHANGED, Machine
+from twin.settings import ROOT
 
 pytestmark = [
     pytest.mark.images("node-generic"),
@@ -148,8 +161,6 @@ def artifacts(image: Callable[[str], Image]) -> Iterator[dict[str, str]]:
 def test_a_role_finds_its_programs_configures_them_and_is_valid(
     guest: qemu.Guest, artifacts: dict[str, str], tmp_path: Path
 ) -> None:
-    from components.upstream import catalog
-
     machine = Machine(guest, tmp_path)
     wanted = {
         **catalog.programs(),
@@ -203,3 +214,66 @@ def test_a_kernel_that_nobody_signed_does_not_start(
         told = _ends_with(machine, "Access Denied")
     assert "Access Denied" in told or "Security Violation" in told
     assert "Linux version" not in told
+
+
+class _BegunError(Exception):
+    """A build has come as far as the packages."""
+
+
+def _tell(told: str) -> None:
+    if told == "packages":
+        raise _BegunError
+
+
+@pytest.fixture
+def order(tmp_path: Path) -> Order:
+    """What a build is given that does not come as far as its roles."""
+    bundle = tmp_path / "bundle"
+    (bundle / "x" / "1" / "amd64").mkdir(parents=True)
+    (bundle / "x" / "1" / "amd64" / "x").write_text("")
+    return Order(archive=archive(("main",)), tell=print, bundle=bundle, digest=write_index(bundle)[0])
+
+
+def test_a_disk_that_is_full_is_named_and_nothing_half_built_is_kept(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    _do("mount", "-t", "tmpfs", "-o", "size=150M", "tmpfs", small)
+    try:
+        monkeypatch.setattr(tempfile, "tempdir", str(small))
+        monkeypatch.setenv("TMPDIR", str(small))
+        store = Layout(tmp_path / "store")
+        with pytest.raises(ImageError) as told:
+            list(build(load("node"), store, order))
+        assert list(small.iterdir()) == []
+    finally:
+        _do("umount", small)
+    assert "No space left" in told.value.problem
+    assert "TMPDIR" in told.value.mend
+    assert Catalogue.read(store.root).images == {}
+    assert store.names() == {}
+
+
+def test_after_a_build_that_was_killed_the_next_one_begins_anew(
+    order: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafts, store = tmp_path / "drafts", Layout(tmp_path / "store")
+    drafts.mkdir()
+    words = ["build", "node", "--store", store.root, "--bundle", order.bundle, "--digest", order.digest]
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("bastide"), "images", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "TMPDIR": str(drafts)},
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+    )
+    while not list(drafts.glob("bastide-image-node-generic-*/tree/etc")):
+        assert process.poll() is None, "it ended before it could be killed"
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    assert Catalogue.read(store.root).images == {}
+    assert store.names() == {}
+    with pytest.raises(_BegunError):
+        list(build(load("node"), store, dataclasses.replace(order, tell=_tell)))
