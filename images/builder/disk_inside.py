@@ -86,9 +86,9 @@ def tools(archive: Archive) -> Path:
     name = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
     folder = TwinSettings.of("images").cache / "images-tools" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with FileLock(folder.parent / ".lock"):
         if not folder.exists():
-            for older in folder.parent.glob("*/"):
+            for older in folder.parent.glob("[0-9a-f]*/"):
                 shutil.rmtree(older)
             with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder.parent) as draft:
                 made = Path(draft, "tree")
