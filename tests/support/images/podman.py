@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -94,6 +94,16 @@ class Container:
             raise made[0]
         return made[0]
 
+    @contextlib.contextmanager
+    def relay(self, port: int) -> Iterator[int]:
+        """A port of this machine's loopback that leads to `port` of the container's."""
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            threading.Thread(target=_relay, args=(server, lambda: self.connect(port)), daemon=True).start()
+            try:
+                yield server.getsockname()[1]
+            finally:
+                server.shutdown(socket.SHUT_RDWR)
+
     def until_well(self, path: str = "/healthz", port: int = 8080) -> None:
         """Wait for the health endpoint; raises AssertionError with the container's log."""
         ends = time.monotonic() + START_SECONDS
@@ -122,6 +132,22 @@ def _socket_in(process: int) -> socket.socket | OSError:
         return socket.socket()
     except OSError as error:
         return error
+
+
+def _relay(server: socket.socket, connect: Callable[[], socket.socket]) -> None:
+    with contextlib.suppress(OSError):
+        while True:
+            outer, _ = server.accept()
+            inner = connect()
+            for ends in ((outer, inner), (inner, outer)):
+                threading.Thread(target=_pump, args=ends, daemon=True).start()
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        while piece := source.recv(65536):
+            target.sendall(piece)
+        target.shutdown(socket.SHUT_WR)
 
 
 class Engine:
