@@ -43,7 +43,7 @@ class Done:
 
 
 class Agent:
-    """A connection to the agent of one guest. Not for several threads."""
+    """The agent of one guest, over a connection to its serial port or vsock port. Not for several threads."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._socket = connection
@@ -51,14 +51,10 @@ class Agent:
         self._last = secrets.randbits(32)  # an answer to whoever spoke before is not taken for ours
 
     @classmethod
-    def over_port(cls, path: Path) -> Agent:
-        """Over a virtio serial port that the monitor serves as the socket `path`."""
-        return cls(_connected(path))
-
-    @classmethod
     def over_vsock_socket(cls, path: Path) -> Agent:
         """Over the socket by which Firecracker and Cloud Hypervisor serve vsock; raises `ImageError`."""
-        connection = _connected(path)
+        connection = socket.socket(socket.AF_UNIX)
+        connection.connect(str(path))
         connection.sendall(f"CONNECT {PORT}\n".encode())
         answer = b""
         while not answer.endswith(b"\n"):
@@ -145,12 +141,6 @@ class Agent:
 
 
 _MEND: Final = "see the guest's console (file `console` of its folder)"
-
-
-def _connected(path: Path) -> socket.socket:
-    connection = socket.socket(socket.AF_UNIX)
-    connection.connect(str(path))
-    return connection
 
 
 def _text(data: bytes) -> str:

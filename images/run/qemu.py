@@ -7,13 +7,14 @@ changes it. The agent then puts clock and randomness right.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
+import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from string import Template
@@ -89,7 +90,7 @@ class Guest:
         self.folder = folder
         self.process = process
         self._memory = memory
-        self.agent = Agent.over_port(_awaited(folder / "agent", folder, process))
+        self.agent = Agent(_connected(folder / "agent", folder, process))
         self.hello: Hello = self.agent.hello(BOOT_SECONDS)
 
     def keep(self, into: Path) -> Snapshot:
@@ -97,7 +98,7 @@ class Guest:
         if self._memory is None:
             raise ImageError("guest: its memory is in no file", "start it with `kept`, then it can be kept")
         into.mkdir(parents=True)
-        monitor = Qmp(self.folder / "qmp")
+        monitor = Qmp(_connected(self.folder / "qmp", self.folder, self.process))
         monitor.keep_state(into / "state")
         monitor.close()
         self.end()
@@ -130,7 +131,7 @@ def open_snapshot(folder: Path, files: Path, accelerator: Accelerator = "tcg") -
     )
 
 
-@contextmanager
+@contextlib.contextmanager
 def started(machine: Machine, folder: Path, *, kept: bool = False) -> Iterator[Guest]:
     """A guest that was booted and has said hello; `kept` puts its memory into a file, for a snapshot."""
     folder.mkdir(parents=True)
@@ -141,13 +142,13 @@ def started(machine: Machine, folder: Path, *, kept: bool = False) -> Iterator[G
         yield guest
 
 
-@contextmanager
+@contextlib.contextmanager
 def resumed(snapshot: Snapshot, folder: Path) -> Iterator[Guest]:
     """A guest that goes on from a snapshot, with its clock and its randomness put right."""
     folder.mkdir(parents=True)
     command = snapshot.machine.command(folder, "resumed", "", snapshot.memory)
     with _running([*command, "-incoming", "defer"], folder) as process:
-        monitor = Qmp(_awaited(folder / "qmp", folder, process))
+        monitor = Qmp(_connected(folder / "qmp", folder, process))
         monitor.take_state(snapshot.state)
         monitor.close()
         guest = Guest(snapshot.machine, folder, process, None)
@@ -164,7 +165,7 @@ def version() -> str:
     return done.stdout.splitlines()[0]
 
 
-@contextmanager
+@contextlib.contextmanager
 def _running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     if shutil.which(command[0]) is None:
         raise ImageError(f"{command[0]} is not installed", "install the package qemu-system-x86")
@@ -182,15 +183,19 @@ def _running(command: Sequence[str], folder: Path) -> Iterator[subprocess.Popen[
         process.wait()
 
 
-def _awaited(path: Path, folder: Path, process: subprocess.Popen[bytes]) -> Path:
-    """The socket `path`, once QEMU serves it; raises `ImageError` with its log where it ended instead."""
+def _connected(path: Path, folder: Path, process: subprocess.Popen[bytes]) -> socket.socket:
+    """A connection to `path`, once QEMU serves it; raises `ImageError` with its log where it ended."""
     ends = time.monotonic() + BOOT_SECONDS
-    while not path.exists():
+    while True:
+        connection = socket.socket(socket.AF_UNIX)
+        with contextlib.suppress(FileNotFoundError, ConnectionRefusedError):
+            connection.connect(str(path))
+            return connection
+        connection.close()
         if process.poll() is not None or time.monotonic() > ends:
             told = (folder / "log").read_text(errors="replace").strip()
             raise ImageError(f"guest {folder}: QEMU did not start: {told}", "mend what it names")
         time.sleep(_POLL)
-    return path
 
 
 def _digests(folder: Path) -> dict[str, str]:

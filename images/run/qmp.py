@@ -20,10 +20,9 @@ _POLL: Final = 0.005
 class Qmp:
     """A connection to the monitor of one QEMU."""
 
-    def __init__(self, path: Path) -> None:
-        self._socket = socket.socket(socket.AF_UNIX)
+    def __init__(self, connection: socket.socket) -> None:
+        self._socket = connection
         self._socket.settimeout(_SECONDS)
-        self._socket.connect(str(path))
         self._lines = self._socket.makefile("rb")
         self._lines.readline()
         self.do("qmp_capabilities")
