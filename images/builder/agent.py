@@ -31,6 +31,11 @@ def build(source: Path, into: Path) -> Path:
     return program
 
 
+def check(source: Path) -> subprocess.CompletedProcess[str]:
+    """Run the program's own tests."""
+    return _go(source, "test", "-mod=readonly", "./...")
+
+
 def modules(program: Path) -> list[Package]:
     """What the program was linked from: its modules and Go's own library."""
     found = golang.modules(program.read_bytes()).items()
