@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import struct
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,11 @@ import pytest
 from images.builder import agent, cpio, guest, kernel, verity
 from images.builder.definition import load
 from images.builder.errors import ImageError
+from images.run.agent import PORT, Agent
 
 FOLDER = load("guest").folder
+_LOOPBACK = 1
+"""VMADDR_CID_LOCAL."""
 LINE = "console=ttyS0 bastide.root=1:00"
 
 
@@ -141,6 +146,34 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_agent_is_the_same_bytes_each_time(program: Path, tmp_path: Path) -> None:
     assert agent.build(FOLDER / "agent", tmp_path).read_bytes() == program.read_bytes()
     assert "golang.org/x/sys" in {each.name for each in agent.modules(program)}
+
+
+def test_the_agent_listens_on_vsock(program: Path) -> None:
+    with subprocess.Popen([program], stderr=subprocess.PIPE, text=True) as process:
+        try:
+            with socket.socket(socket.AF_VSOCK) as host:
+                _connect(host, process)
+                found = Agent(host)
+                assert found.hello(10).version == "1"
+                assert found.run(["true"]).exit == 0
+        finally:
+            process.kill()
+
+
+def _connect(host: socket.socket, process: subprocess.Popen[str]) -> None:
+    """Connect over the loopback; skips where this machine's kernel has none."""
+    ends = time.monotonic() + 20
+    while True:
+        try:
+            host.connect((_LOOPBACK, PORT))
+        except ConnectionResetError:  # nobody listens yet
+            if process.poll() is not None or time.monotonic() > ends:
+                pytest.skip(f"vsock cannot be listened on here: {process.communicate()[1]}")
+            time.sleep(0.05)
+        except OSError as error:
+            pytest.skip(f"needs vsock's loopback (kernel module vsock_loopback): {error}")
+        else:
+            return
 
 
 def test_a_source_that_does_not_compile_is_named(tmp_path: Path) -> None:
