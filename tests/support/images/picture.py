@@ -56,6 +56,8 @@ def _rows(content: bytes, length: int, step: int) -> Iterator[bytes]:
 
 
 def _unfiltered(kind: int, row: bytearray, above: bytes, step: int) -> bytes:
+    if kind == 0:
+        return bytes(row)
     for at in range(len(row)):
         left = row[at - step] if at >= step else 0
         corner = above[at - step] if at >= step else 0

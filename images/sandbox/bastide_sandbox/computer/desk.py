@@ -31,7 +31,7 @@ class Desk:
         screen = ("-screen", "0", f"{size[0]}x{size[1]}x24", "-nolisten", "tcp", "-noreset", "-dpi", "96")
         self.server = self._start(["Xvfb", DISPLAY, *screen])
         self.screen = self._connect()
-        self.manager = self._start(["evilwm", "-term", "xterm"])
+        self.manager = self._start(["evilwm", "-fn", "fixed", "-term", "xterm"])
         self.programs = [self._start(TERMINAL)]
 
     def _start(self, command: Sequence[str]) -> subprocess.Popen[bytes]:

@@ -18,7 +18,7 @@ from bastide_sandbox.errors import SandboxError
 BUTTONS: Final = {"left": 1, "middle": 2, "right": 3}
 _WHEEL: Final = (5, 4)
 _SHIFT: Final = keys.NAMED["shift"]
-_SETTLE_SECONDS: Final = 0.02
+_SETTLE_SECONDS: Final = 0.1
 """How long programs get to hear that a key means something else now."""
 
 
@@ -30,6 +30,7 @@ class Screen:
         self._root = self._display.screen().root
         self._lock = threading.Lock()
         self._spare = self._unused()
+        self._taught: dict[int, int] = {}
 
     def size(self) -> tuple[int, int]:
         """Width and height, pixels."""
@@ -98,12 +99,16 @@ class Screen:
     def type(self, symbols: Sequence[int]) -> None:
         """Type one character after the other, also what is on no key."""
         with self._lock:
-            for symbol in symbols:
-                self._chord([symbol])
+            for start in range(0, len(symbols), len(self._spare)):
+                part = symbols[start : start + len(self._spare)]
+                self._teach(part)
+                for symbol in part:
+                    self._chord([symbol])
 
     def key(self, symbols: Sequence[int]) -> None:
         """Press keys together and release them."""
         with self._lock:
+            self._teach(symbols)
             self._chord(symbols)
 
     def _chord(self, symbols: Sequence[int]) -> None:
@@ -118,23 +123,34 @@ class Screen:
         for code in reversed(codes):
             self._fake(X.KeyRelease, code)
 
-    def _key(self, symbol: int) -> tuple[int, bool]:
-        """The key of a symbol, and whether Shift goes with it; one without a key gets the spare one."""
-        for code, index in sorted(self._display.keysym_to_keycodes(symbol), key=lambda found: found[1]):
-            if index < 2:
-                return int(code), index == 1
-        self._display.change_keyboard_mapping(self._spare, [[symbol, symbol]])
-        self._display.sync()
-        time.sleep(_SETTLE_SECONDS)
-        return self._spare, False
+    def _teach(self, symbols: Sequence[int]) -> None:
+        """Give symbols that are on no key one of the spare keys each, and time to programs to hear of it.
 
-    def _unused(self) -> int:
-        first, last = (
-            int(self._display.display.info.min_keycode),
-            int(self._display.display.info.max_keycode),
-        )
+        A key's meaning changes only when all spare ones were used: a slow program looks it up late.
+        """
+        new = [each for each in dict.fromkeys(symbols) if each not in self._taught and not self._keys(each)]
+        for symbol in new:
+            code = self._spare[0]
+            self._spare = [*self._spare[1:], code]
+            self._taught = {old: at for old, at in self._taught.items() if at != code} | {symbol: code}
+            self._display.change_keyboard_mapping(code, [[symbol, symbol]])
+        if new:
+            self._display.sync()
+            time.sleep(_SETTLE_SECONDS)
+
+    def _keys(self, symbol: int) -> list[tuple[int, bool]]:
+        """The keys of a symbol, and whether Shift goes with each; those without it first."""
+        found = self._display.keysym_to_keycodes(symbol)
+        return sorted(((int(code), index == 1) for code, index in found if index < 2), key=lambda key: key[1])
+
+    def _key(self, symbol: int) -> tuple[int, bool]:
+        return (self._taught[symbol], False) if symbol in self._taught else self._keys(symbol)[0]
+
+    def _unused(self) -> list[int]:
+        known = self._display.display.info
+        first, last = int(known.min_keycode), int(known.max_keycode)
         mapping = self._display.get_keyboard_mapping(first, last - first + 1)
-        return next(first + at for at in reversed(range(len(mapping))) if not any(mapping[at]))
+        return [first + at for at, symbols in enumerate(mapping) if not any(symbols)]
 
     def _fake(self, kind: int, detail: int) -> None:
         xtest.fake_input(self._display, kind, detail)
