@@ -126,7 +126,7 @@ def bootstrap(
     if reason := absent():
         raise ImageError(f"packages of {DISTRO}: {reason}", "install Debian's package mmdebstrap")
     command = [
-        *("mmdebstrap", "--quiet", f"--variant={variant}", f"--architectures={ARCHITECTURE}"),
+        *("mmdebstrap", f"--variant={variant}", f"--architectures={ARCHITECTURE}"),
         f"--format={'tar' if out.suffix == '.tar' else 'directory'}",
         *([f"--include={','.join(packages)}"] if packages else []),
         *([] if documents else [f"--dpkgopt={option}" for option in _UNDOCUMENTED]),
@@ -163,7 +163,7 @@ def unpack(archive: Archive, packages: Sequence[str], out: Path) -> None:
 
 
 def _cause(told: str) -> str:
-    if "No space left" in told:
+    if "No space left" in told or "enough free space" in told:
         return "make room in the folder of builds (TMPDIR) and build again: nothing half-built is kept"
     if "Unable to locate package" in told or "has no installation candidate" in told:
         return "correct the name in image.yaml, or name a mirror that has the package"

@@ -251,7 +251,7 @@ def test_a_disk_that_is_full_is_named_and_nothing_half_built_is_kept(
         assert list(small.iterdir()) == []
     finally:
         _do("umount", small)
-    assert "No space left" in told.value.problem
+    assert "free space" in told.value.problem
     assert "TMPDIR" in told.value.mend
     assert Catalogue.read(store.root).images == {}
     assert store.names() == {}
