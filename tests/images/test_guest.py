@@ -19,8 +19,12 @@ pytestmark = [pytest.mark.images("guest"), pytest.mark.skipif(ABSENT != "", reas
 
 
 @pytest.fixture(scope="module")
-def laid(image: Callable[[str], Image], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    found = image("guest")
+def found(image: Callable[[str], Image]) -> Image:
+    return image("guest")
+
+
+@pytest.fixture(scope="module")
+def laid(found: Image, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return files.lay_out(found.store, found.entry, tmp_path_factory.mktemp("guest") / "files")
 
 
@@ -86,10 +90,7 @@ def test_an_altered_snapshot_is_refused(kept: tuple[Guest, Snapshot], tmp_path: 
 
 
 @pytest.mark.parametrize("title", ["root.img", "initramfs.cpio"])
-def test_a_flipped_byte_is_refused_before_the_start(
-    image: Callable[[str], Image], tmp_path: Path, title: str
-) -> None:
-    found = image("guest")
+def test_a_flipped_byte_is_refused_before_the_start(found: Image, tmp_path: Path, title: str) -> None:
     copy = type(found.store)(
         Path(shutil.copytree(found.store.root, tmp_path / "store", copy_function=_linked))
     )
