@@ -34,7 +34,11 @@ class Browser:
         self._watching: dict[str, queue.SimpleQueue[dict[str, Any]]] = {}
         self.alive = True
         threading.Thread(target=self._read, daemon=True).start()
-        self.call("Browser.getVersion", {}, seconds=_START_SECONDS)
+        try:
+            self.call("Browser.getVersion", {}, seconds=_START_SECONDS)
+        except SandboxError:
+            self.close()
+            raise
 
     def call(
         self, method: str, parameters: dict[str, Any], session: str = "", seconds: float = 30.0

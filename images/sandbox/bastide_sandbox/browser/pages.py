@@ -53,8 +53,7 @@ class Pages:
 
     def __init__(self, profile: Path, program: str = PROGRAM) -> None:
         self.nested = may_nest()
-        flags = [*_FLAGS, f"--user-data-dir={profile}", *([] if self.nested else ["--no-sandbox"])]
-        self._command = [program, *flags]
+        self._command = [program, *_FLAGS, f"--user-data-dir={profile}"]
         self._environ = {**os.environ, "HOME": str(profile), "XDG_CACHE_HOME": str(profile)}
         self._lock = threading.Lock()
         self._browser: Browser | None = None
@@ -67,8 +66,17 @@ class Pages:
                 if self._browser is not None:
                     self._browser.close()
                 self._sessions.clear()
-                self._browser = Browser(self._command, self._environ)
+                self._browser = self._start()
             return self._browser
+
+    def _start(self) -> Browser:
+        """With its own sandbox where it can have one; that namespaces are allowed is not always enough."""
+        if self.nested:
+            try:
+                return Browser(self._command, self._environ)
+            except SandboxError:
+                self.nested = False
+        return Browser([*self._command, "--no-sandbox"], self._environ)
 
     def page(self, name: str | None, size: tuple[int, int]) -> tuple[Page, str]:
         """The page of a session or a new one, and whether it was there (`kept`) or not (`new`, `none`)."""
