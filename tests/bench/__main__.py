@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.bench import benches, gateway, guests, images, inventory, latency, usage
+from tests.bench import benches, cells, gateway, guests, images, inventory, latency, usage
 from tests.bench.measure import RUNS, Figure, timed
 from tests.support.command import BASTIDE, ROOT
 
@@ -34,7 +34,7 @@ def raised(folder: Path) -> Iterator[Mapping[str, str]]:
 
 def take(chosen: list[str], place: benches.Place) -> Iterator[Figure]:
     """The figures chosen by name, all where none is named."""
-    modules = (benches, gateway, guests, images, inventory, usage)
+    modules = (benches, cells, gateway, guests, images, inventory, usage)
     every: list[Callable[[benches.Place], Figure]] = [bench for module in modules for bench in module.ALL]
     yield from (bench(place) for bench in every if not chosen or bench.__name__ in chosen)
     if not chosen or "gateway_latency" in chosen:
