@@ -21,7 +21,13 @@ from tests.support.machines import IMAGES_SWITCH
 
 PROGRAMS = {
     **needs.VIRTUAL,
-    **{"mmdebstrap": "mmdebstrap", "podman": "podman", "qemu-img": "qemu-utils", "runc": "runc"},
+    **{
+        "conmon": "conmon",
+        "mmdebstrap": "mmdebstrap",
+        "podman": "podman",
+        "qemu-img": "qemu-utils",
+        "runc": "runc",
+    },
     **{"sqfstar": "squashfs-tools", "zstd": "zstd"},
 }
 """For building images and for running them, and Debian's package of each."""
