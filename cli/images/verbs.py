@@ -19,7 +19,7 @@ from images.builder import definition, signing, vulnerabilities
 from images.builder.build import Order
 from images.builder.build import build as built
 from images.builder.catalogue import Catalogue, Entry, load_signed, sign_catalogue
-from images.builder.debian import mirror_of, read_archive
+from images.builder.debian import Archive, mirror_of, read_archive
 from images.builder.errors import ImageError
 from images.builder.export import export as exported
 from images.builder.export import prune as pruned
@@ -54,31 +54,50 @@ def store(folder: Path | None) -> Layout:
 def build(names: Sequence[str], into: Layout, wanted: Wanted, steps: Steps) -> list[dict[str, Any]]:
     """Build the images `names`, or all; rows as `rows` gives them, `new` where it was built now.
 
-    All definitions are read before the first is built. Raises `ImageError`, and `CliError` on wrong words.
+    All definitions are read before the first is built; one that fails does not keep the others. Raises
+    `ImageError` with all that failed, and `CliError` on wrong words.
     """
     if bool(wanted.bundle) != bool(wanted.digest):
         raise CliError(
             Exit.USAGE, "--bundle and --digest go together", "bastide nodes bundle DIR prints the digest"
         )
-    definitions = [definition.load(name) for name in (names or definition.names())]
-    found = []
+    chosen = [
+        (one, variant)
+        for one, variants in map(definition.resolve, names or definition.names())
+        for variant in variants or one.variants or ("",)
+    ]
     with steps.step("Ask the archive") as step:
         archive = read_archive(wanted.mirror)
         step.note = f"Debian, as of {archive.dated()[:10]}"
-    for each in definitions:
-        with steps.step(each.title) as step:
-            order = Order(
-                archive=dataclasses.replace(archive, components=each.components),
-                tell=step.tell,
-                bundle=wanted.bundle,
-                digest=wanted.digest,
-                wheels=wanted.wheels,
-                again=wanted.again,
-            )
-            made = list(built(each, into, order))
-            step.note = ", ".join(f"{name} {'built' if new else 'unchanged'}" for name, _, new in made)
-        found += [{**_row(name, entry), "new": new} for name, entry, new in made]
+    found: list[dict[str, Any]] = []
+    refused: list[ImageError] = []
+    for each, variant in chosen:
+        try:
+            found.append(_built(each, variant, into, archive, wanted=wanted, steps=steps))
+        except ImageError as error:
+            refused.append(error)
+    if refused:
+        raise ImageError(
+            *("\n".join(getattr(error, part) for error in refused) for part in ("problem", "mend"))
+        )
     return found
+
+
+def _built(
+    one: definition.Definition, variant: str, into: Layout, archive: Archive, *, wanted: Wanted, steps: Steps
+) -> dict[str, Any]:
+    with steps.step(f"{one.title}{f', {variant}' if variant else ''}") as step:
+        order = Order(
+            archive=dataclasses.replace(archive, components=one.components),
+            tell=step.tell,
+            bundle=wanted.bundle,
+            digest=wanted.digest,
+            wheels=wanted.wheels,
+            again=wanted.again,
+        )
+        ((name, entry, new),) = built(one, into, order, (variant,))
+        step.note = f"{name} {'built' if new else 'unchanged'}"
+    return {**_row(name, entry), "new": new}
 
 
 def rows(of: Layout) -> list[dict[str, Any]]:

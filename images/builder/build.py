@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import importlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,8 @@ from images.builder.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 from images.builder.work import Artifact, Work
 
 HERE: Final = Path(__file__).parent
+PAPERS: Final = tuple(HERE / name for name in ("build.py", "sbom.py", "provenance.py", "archive.py"))
+"""What decides about an image's papers, whatever its kind."""
 _FILE: Final = "application/octet-stream"
 
 
@@ -39,13 +42,15 @@ class Order:
     """Build although nothing has changed."""
 
 
-def build(definition: Definition, store: Layout, order: Order) -> Iterator[tuple[str, Entry, bool]]:
-    """Build the variants of an image; of each its name, its entry of the catalogue and whether it is new.
+def build(
+    definition: Definition, store: Layout, order: Order, variants: Sequence[str] = ()
+) -> Iterator[tuple[str, Entry, bool]]:
+    """Build variants of an image, all by default; of each its name, its entry and whether it is new.
 
     Raises `ImageError`. What was interrupted left nothing but its draft folder, which nobody reads.
     """
     store.create()
-    for variant in definition.variants or ("",):
+    for variant in variants or definition.variants or ("",):
         name = f"{definition.name}-{variant}" if variant else definition.name
         key = inputs(definition, variant, order)
         known = Catalogue.read(store.root).images.get(name)
@@ -62,26 +67,46 @@ def build(definition: Definition, store: Layout, order: Order) -> Iterator[tuple
                 digest=order.digest,
                 wheels=order.wheels,
             )
-            artifact = _builder(definition.kind)(definition, variant, work)
+            artifact = _builder(definition.kind).build(definition, variant, work)
             yield name, _keep(name, definition, artifact, key=key, store=store, order=order), True
 
 
 def inputs(definition: Definition, variant: str, order: Order) -> str:
     """SHA-256, in hex, of all that decides about the bytes of an image."""
-    parts = [definition.digest(), variant, digest_of(HERE), order.archive.releases, order.digest]
-    if definition.python:
-        parts.append(digest_of(HERE.parents[1] / "uv.lock"))
-    if definition.roles:
-        parts.append(digest_of(HERE.parents[1] / "ansible" / "roles"))
+    builder = _builder(definition.kind)
+    parts = [
+        *(definition.digest(), variant, order.archive.releases, order.digest),
+        *(digest_of(path) for path in (*modules(f"{__package__}.{definition.kind}"), *PAPERS)),
+        *(builder.inputs(definition, variant) if hasattr(builder, "inputs") else ()),
+    ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _builder(kind: str) -> Callable[[Definition, str, Work], Artifact]:
-    """The module of a kind; each is imported when it is needed."""
-    found: Callable[[Definition, str, Work], Artifact] = importlib.import_module(
-        f"{__package__}.{kind}"
-    ).build
-    return found
+def modules(name: str) -> list[Path]:
+    """The files of a module of the builder, of those that it imports, and its data files, in order."""
+    found: dict[str, Path] = {}
+    wanted = [name]
+    while wanted:
+        each = wanted.pop()
+        path = HERE / f"{each.rpartition('.')[2]}.py"
+        if each not in found and path.is_file():
+            found[each] = path
+            wanted += _imported(path)
+    data = HERE.glob(f"{name.rpartition('.')[2]}*")
+    return sorted({*found.values(), *(path for path in data if path.is_file())})
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module == __package__:
+            yield from (f"{__package__}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{__package__}."):
+            yield str(node.module)
+
+
+def _builder(kind: str) -> Any:
+    """The module of a kind, imported when it is needed: `build`, and `inputs` where more decides."""
+    return importlib.import_module(f"{__package__}.{kind}")
 
 
 @contextmanager

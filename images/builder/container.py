@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from images.builder import debian, python, slim
-from images.builder.definition import FOLDER, Container, Definition
+from images.builder.definition import FOLDER, Container, Definition, digest_of
 from images.builder.errors import ImageError
 from images.builder.layer import LayerWriter
 from images.builder.packages import of_tree
@@ -80,6 +80,11 @@ def build(definition: Definition, variant: str, work: Work) -> Artifact:
         )
     config = _config(definition, spec, out.digest, work)
     return Artifact(files={"layer": layer}, config=config, packages=tuple(sorted(inside)))
+
+
+def inputs(definition: Definition, variant: str) -> tuple[str, ...]:
+    """What decides besides: the lock of Python packages."""
+    return (digest_of(FOLDER.parent / "uv.lock"),) if definition.python else ()
 
 
 def _config(definition: Definition, spec: Container, digest: str, work: Work) -> dict[str, Any]:

@@ -92,6 +92,15 @@ class Definition(_Model):
         return digest_of(*folders)
 
 
+def resolve(name: str) -> tuple[Definition, tuple[str, ...]]:
+    """What `node` or `node-generic` means: a definition, and which of its variants (none: all)."""
+    head, _, variant = name.partition("-")
+    if variant and variant not in load(head).variants:
+        known = ", ".join(load(head).titles)
+        raise ImageError(f"there is no image {name}", f"choose one of {known}")
+    return load(head), (variant,) if variant else ()
+
+
 def names() -> tuple[str, ...]:
     """The names of all definitions."""
     return tuple(sorted(path.parent.name for path in FOLDER.glob("*/image.yaml")))

@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from images.builder import disk_assemble, disk_definition, disk_roles, disk_sign, kernel, packages
 from images.builder.debian import bootstrap
-from images.builder.definition import Definition
+from images.builder.definition import FOLDER, Definition, digest_of
 from images.builder.disk_definition import Disk
 from images.builder.disk_inside import Inside, tools
 from images.builder.errors import ImageError
 from images.builder.work import Artifact, Work
 
+ROOT: Final = FOLDER.parent
 _NO_SERVICES: Final = b"#!/bin/sh\nexit 101\n"
 """For Debian's packages: no service is started while an image is made."""
 _TIDY: Final = Path(__file__).with_name("disk_tidy.sh")
@@ -59,6 +60,18 @@ def build(definition: Definition, variant: str, work: Work) -> Artifact:
         "openstack": {"hw_firmware_type": "uefi", "hw_machine_type": "q35"},
     }
     return Artifact(files={f"{name}.raw": made.raw, f"{name}.qcow2": qcow2}, config=config, packages=listed)
+
+
+def inputs(definition: Definition, variant: str) -> tuple[str, ...]:
+    """What decides besides: roles, pinned versions, the operator's certificate, the maker's mirror."""
+    ansible, pinned = ROOT / "ansible", ROOT / "components"
+    own = disk_sign.keys()
+    return (
+        digest_of(ansible / "roles", ansible / "plugins"),
+        digest_of(pinned / "upstream" / "catalog.yaml", pinned / "model" / "matrix.yaml"),
+        digest_of(own / "db.crt") if own else "",
+        os.environ.get(f"{disk_roles.VENDORS}{variant.upper()}", ""),
+    )
 
 
 def check_kernel(tree: Path, disk: Disk) -> str:

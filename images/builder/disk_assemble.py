@@ -38,13 +38,12 @@ def assemble(tools: Inside, disk: Disk, definition: Path, folder: Path) -> Made:
         *("systemd-repart", "--offline=yes", "--dry-run=no", "--architecture=x86-64", "--json=short"),
         *(f"--seed={disk.seed}", "--definitions=/mnt"),
     ]
-    places = {"TMPDIR": _WORK}
     first = ["--empty=create", "--size=auto", f"--root={_TREE}", "--defer-partitions=esp"]
-    parts = json.loads(laid.run("partitions", *repart, *first, f"{_WORK}/disk.raw", **places))
+    parts = json.loads(laid.run("partitions", *repart, *first, f"{_WORK}/disk.raw", TMPDIR=_WORK))
     usr_hash = next(part["roothash"] for part in parts if part["roothash"])
     _kernel_image(tools, disk, usr_hash, folder)
     parts = json.loads(
-        laid.run("boot partition", *repart, f"--root={_WORK}/boot", f"{_WORK}/disk.raw", **places)
+        laid.run("boot partition", *repart, f"--root={_WORK}/boot", f"{_WORK}/disk.raw", TMPDIR=_WORK)
     )
     return Made(
         raw=folder / "disk.raw",

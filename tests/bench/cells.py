@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from images.builder.definition import load
+from images.builder.layout import Layout
 from tests.bench.benches import Place
 from tests.bench.measure import Figure, timed
 from tests.support.command import BASTIDE
@@ -25,7 +26,7 @@ def _loaded(place: Place) -> Iterator[tuple[Engine, str]]:
     store = place.folder / "cells"
     timed([BASTIDE, "images", "build", IMAGE, "--store", store], place.variables)
     with podman.engine() as engine:
-        yield engine, engine.load(store, IMAGE)
+        yield engine, engine.load(Layout(store), IMAGE)
 
 
 def cell_cold(place: Place) -> Figure:

@@ -16,7 +16,7 @@ from cli.nodes.bundle import write_index
 from images.builder import debian
 from images.builder.build import Order, build
 from images.builder.catalogue import Entry, Proof, prove
-from images.builder.definition import Definition, load
+from images.builder.definition import Definition, resolve
 from images.builder.layout import Layout
 from tests.support.nodes.kubernetes import make_bundle
 from twin.settings import TwinSettings
@@ -58,12 +58,10 @@ def image(store: Layout) -> Callable[[str], Image]:
     """The image of that name (`code`, `node-generic`), as it is in the store or built now."""
 
     def get(name: str) -> Image:
-        definition = load(name.partition("-")[0])
-        for made, entry, _ in build(definition, store, _order(definition, store)):
-            _tested[made] = entry.digest
-            if made == name:
-                return Image(name=name, entry=entry, store=store)
-        raise AssertionError(f"{name} was not built")
+        definition, variants = resolve(name)
+        ((made, entry, _),) = build(definition, store, _order(definition, store), variants)
+        _tested[made] = entry.digest
+        return Image(name=made, entry=entry, store=store)
 
     return get
 

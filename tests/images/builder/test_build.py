@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ from images.builder import layout
 from images.builder.build import Order, build
 from images.builder.catalogue import Catalogue
 from images.builder.debian import Archive
-from images.builder.definition import Definition
+from images.builder.definition import Definition, resolve
 from images.builder.errors import ImageError
 from images.builder.export import export, prune
 from images.builder.layout import Layout
@@ -53,7 +54,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Building], None]:
     """Sets what builds; `made` unless a test says otherwise."""
 
     def use(other: Building) -> None:
-        monkeypatch.setattr(module, "_builder", lambda kind: other)
+        monkeypatch.setattr(module, "_builder", lambda kind: SimpleNamespace(build=other))
 
     use(made)
     return use
@@ -133,7 +134,7 @@ def slow(definition, variant, work):
     time.sleep(60)
 
 store = Layout(Path(sys.argv[1]) / "store")
-tests.module._builder = lambda kind: slow
+tests.module._builder = lambda kind: tests.SimpleNamespace(build=slow)
 [*tests.build(tests.defined(Path(sys.argv[1]) / "mine"), store, tests.ORDER)]
 """
 
@@ -171,3 +172,23 @@ def test_what_is_exported_was_compared(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="altered"):
         export(store, name, entry, tmp_path / "again")
     assert not (tmp_path / "again/mine.disk.raw").exists()
+
+
+def test_a_kind_is_decided_by_its_own_modules_and_data() -> None:
+    names = {
+        kind: {path.name for path in module.modules(f"images.builder.{kind}")}
+        for kind in ("container", "disk", "guest")
+    }
+    assert {"container.py", "slim.py", "layer.py", "debian.py", "python.py"} <= names["container"]
+    assert {"disk.py", "disk_roles.py", "disk_tidy.sh", "kernel.py"} <= names["disk"]
+    assert {"guest.py", "kernel.py", "squash.py"} <= names["guest"]
+    assert "slim.py" not in names["disk"] | names["guest"]
+    assert "verify.py" not in names["container"]
+
+
+def test_an_image_may_be_named_with_its_variant() -> None:
+    disk, variants = resolve("node-generic")
+    assert (disk.name, variants) == ("node", ("generic",))
+    assert resolve("node")[1] == ()
+    with pytest.raises(ImageError, match="no image node-blue"):
+        resolve("node-blue")

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from images.builder.catalogue import Catalogue
 from images.builder.definition import load
+from images.builder.export import export
+from images.builder.layout import Layout
 
 if TYPE_CHECKING:
     from tests.images.conftest import Image
@@ -174,9 +177,10 @@ class Engine:
             raise AssertionError(f"podman {' '.join(argv)}: {done.stdout}{done.stderr}")
         return done.stdout.strip() if check else done.stdout + done.stderr
 
-    def load(self, layout: Path, name: str) -> str:
-        """Take the image `name` out of an OCI layout; its id."""
-        return self.run("pull", "--quiet", f"oci:{layout}:{name}").splitlines()[-1]
+    def load(self, store: Layout, name: str) -> str:
+        """Take the image `name` of a store as its users do, by an archive; its id."""
+        archive, *_ = export(store, name, Catalogue.read(store.root).entry(name), self.folder)
+        return self.run("pull", "--quiet", f"oci-archive:{archive}").splitlines()[-1]
 
     @contextlib.contextmanager
     def container(
@@ -240,7 +244,7 @@ def running(
     spec = load(image.name).container
     assert spec is not None
     with engine() as made:
-        loaded = made.load(image.store.root, image.name)
+        loaded = made.load(image.store, image.name)
         with made.container(
             loaded, arguments, writable=spec.writable, options=options, mounts=mounts
         ) as container:
