@@ -168,7 +168,9 @@ class Engine:
     def call(self, *argv: str) -> subprocess.CompletedProcess[str]:
         """Run podman."""
         line = [*self._line, *argv]
-        return subprocess.run(line, env=self._environ, capture_output=True, text=True, check=False)
+        return subprocess.run(
+            line, cwd=self.folder, env=self._environ, capture_output=True, text=True, check=False
+        )  # conmon leaves a file where it is called when memory runs out
 
     def run(self, *argv: str, check: bool = True) -> str:
         """Run podman; what it printed. Raises AssertionError where it fails and `check` holds."""
