@@ -1,4 +1,4 @@
-"""`make bench`: figures as JSON on standard output and in `reports/bench.json`.
+"""`make bench`: figures as JSON on standard output and in `docs/reference/benchmarks.json`.
 
 Names of figures as arguments take only those, and keep the others of the last report.
 """
@@ -16,9 +16,8 @@ from pathlib import Path
 
 from tests.bench import benches, cells, gateway, guests, images, inventory, latency, usage
 from tests.bench.measure import RUNS, Figure, timed
-from tests.support.command import BASTIDE, ROOT
-
-REPORT = ROOT / "reports" / "bench.json"
+from tests.bench.page import FIGURES
+from tests.support.command import BASTIDE
 
 
 @contextmanager
@@ -50,15 +49,14 @@ def main() -> None:
             figures.append(figure)
             sys.stderr.write(f"{json.dumps(figure.as_json())}\n")
     taken = {figure.name: figure.as_json() for figure in figures}
-    kept = json.loads(REPORT.read_text())["figures"] if chosen and REPORT.exists() else []
+    kept = json.loads(FIGURES.read_text())["figures"] if chosen and FIGURES.exists() else []
     report = {
         "machine": {"cores": os.cpu_count(), "system": platform.platform()},
         "runs": RUNS,
         "figures": [figure for figure in kept if figure["name"] not in taken] + list(taken.values()),
     }
-    REPORT.parent.mkdir(exist_ok=True)
     text = json.dumps(report, indent=1)
-    REPORT.write_text(text)
+    FIGURES.write_text(f"{text}\n")
     sys.stdout.write(text + "\n")
 
 

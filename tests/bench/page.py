@@ -7,6 +7,8 @@ from typing import Any
 
 from tests.support.command import ROOT
 
+PAGE = ROOT / "docs" / "reference" / "benchmarks.md"
+FIGURES = PAGE.with_suffix(".json")
 HEAD = """# Benchmarks
 
 <!-- Written by `python -m tests.bench.page` from the last `make bench`. Do not edit. -->
@@ -66,11 +68,14 @@ def row(figure: dict[str, Any]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def page() -> str:
+    report = json.loads(FIGURES.read_text())
+    rows = "\n".join(row(figure) for figure in report["figures"])
+    return f"{HEAD.format(runs=report['runs'], cores=report['machine']['cores'])}{rows}\n{NOTES}"
+
+
 def main() -> None:
-    report = json.loads((ROOT / "reports" / "bench.json").read_text())
-    text = HEAD.format(runs=report["runs"], cores=report["machine"]["cores"])
-    text += "\n".join(row(figure) for figure in report["figures"]) + "\n" + NOTES
-    (ROOT / "docs" / "reference" / "benchmarks.md").write_text(text)
+    PAGE.write_text(page())
 
 
 if __name__ == "__main__":

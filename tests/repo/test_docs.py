@@ -11,6 +11,7 @@ import pytest
 from typer.main import get_command
 
 from cli.main import app
+from tests.bench import page as benchmarks
 from tests.support.command import ROOT
 
 LISTED = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
@@ -62,3 +63,7 @@ def test_folders_named_as_evidence_of_faults_hold_tests() -> None:
     assert named
     for folder in named:
         assert list((ROOT / folder).rglob("test_*.py")), folder
+
+
+def test_the_page_of_benchmarks_is_made_of_the_figures() -> None:
+    assert benchmarks.PAGE.read_text() == benchmarks.page()
