@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from images.builder import disk_assemble, disk_definition, disk_roles, disk_sign, kernel, packages
 from images.builder.debian import bootstrap
@@ -92,8 +92,8 @@ def _finish(tree: Inside, disk: Disk, files: Path) -> None:
     for path in paths:
         mode = "755" if path.stat().st_mode & 0o100 else "644"
         _lay(tree, f"/{path.relative_to(files)}", path.read_bytes(), mode)
-    words: dict[str, Any] = {"TREE_WRITABLE": " ".join(disk.writable), "TREE_UNITS": " ".join(disk.units)}
-    tree.run("tidy", "sh", "-s", stdin=_TIDY.read_bytes(), **words)
+    words = {"TREE_WRITABLE": " ".join(disk.writable), "TREE_UNITS": " ".join(disk.units)}
+    tree.run("tidy", "sh", "-s", stdin=_TIDY.read_bytes(), variables=words)
 
 
 def _lay(tree: Inside, place: str, content: bytes, mode: str = "644") -> None:

@@ -8,6 +8,7 @@ https://uapi-group.org/specifications/specs/discoverable_partitions_specificatio
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,11 +40,14 @@ def assemble(tools: Inside, disk: Disk, definition: Path, folder: Path) -> Made:
         *(f"--seed={disk.seed}", "--definitions=/mnt"),
     ]
     first = ["--empty=create", "--size=auto", f"--root={_TREE}", "--defer-partitions=esp"]
-    parts = json.loads(laid.run("partitions", *repart, *first, f"{_WORK}/disk.raw", TMPDIR=_WORK))
+    seeded = {"TMPDIR": _WORK, "SYSTEMD_REPART_MKFS_OPTIONS_EXT4": f"-E hash_seed={disk.seed}"}
+    parts = json.loads(laid.run("partitions", *repart, *first, f"{_WORK}/disk.raw", variables=seeded))
     usr_hash = next(part["roothash"] for part in parts if part["roothash"])
     _kernel_image(tools, disk, usr_hash, folder)
+    for path in (folder / "boot").rglob("*"):
+        os.utime(path, (tools.epoch, tools.epoch))  # FAT keeps the times of files and folders
     parts = json.loads(
-        laid.run("boot partition", *repart, f"--root={_WORK}/boot", f"{_WORK}/disk.raw", TMPDIR=_WORK)
+        laid.run("boot partition", *repart, f"--root={_WORK}/boot", f"{_WORK}/disk.raw", variables=seeded)
     )
     return Made(
         raw=folder / "disk.raw",

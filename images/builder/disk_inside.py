@@ -58,12 +58,18 @@ class Inside:
             "SOURCE_DATE_EPOCH": str(self.epoch),
         }
 
-    def run(self, step: str, *argv: str, stdin: bytes = b"", **variables: str) -> str:
+    def run(
+        self, step: str, *argv: str, stdin: bytes = b"", variables: Mapping[str, str] | None = None
+    ) -> str:
         """What `argv` printed; raises `ImageError` naming `step` with its last lines where it fails."""
         laid = [word for inside, path in self.binds.items() for word in (str(path), inside)]
         command = [*ENTER, str(self.tree), *laid, "--", *argv]
         done = subprocess.run(
-            command, input=stdin, env={**self.environment(), **variables}, capture_output=True, check=False
+            command,
+            input=stdin,
+            env={**self.environment(), **(variables or {})},
+            capture_output=True,
+            check=False,
         )
         if done.returncode != 0:
             printed = (done.stdout + done.stderr).decode(errors="replace")

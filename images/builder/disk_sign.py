@@ -47,7 +47,7 @@ def sign(tools: Inside, made: Made, folder: Path, own: Path) -> None:
         # The signature tells its time, which is the archive's as that of all else.
         command = ("faketime", "-f", f"@{_told(tools.epoch)}", "sbsign", "--key", "/work/sign/db.key")
         files = ("--cert", "/work/sign/db.crt", "--output", "/work/sign/signed.efi", "/work/sign/plain.efi")
-        tools.run("sign", *command, *files, TZ="UTC")
+        tools.run("sign", *command, *files, variables={"TZ": "UTC"})
         tools.run("sign", "mcopy", "-D", "o", "-i", disk, "/work/sign/signed.efi", f"::{KERNEL_IMAGE}")
     finally:
         shutil.rmtree(drop)

@@ -14,6 +14,7 @@ rm -f /etc/passwd- /etc/shadow- /etc/group- /etc/gshadow- /etc/subuid- /etc/subg
 rm -f /var/lib/dpkg/*-old /usr/sbin/policy-rc.d /etc/apt/sources.list
 
 # Nothing of a machine or a fleet.
+rm -f /etc/nvme/hostid /etc/nvme/hostnqn    # nvme-cli makes them for the machine that it is installed on
 rm -f /etc/ssh/ssh_host_* /etc/hostname /var/lib/dbus/machine-id /var/lib/systemd/random-seed
 : > /etc/machine-id
 printf '127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n' > /etc/hosts

@@ -49,6 +49,7 @@ def test_check_accepts_the_twin() -> None:
     assert "valid" in done.out
 
 
+@pytest.mark.usefixtures("pinned")
 @pytest.mark.parametrize("case", bad_cases(), ids=lambda case: case.name)
 def test_check_refuses_every_bad_file(case: BadCase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loading, "date", Today)
