@@ -5,6 +5,7 @@ What is installed is for the image's Python, whatever runs here; nothing is comp
 
 from __future__ import annotations
 
+import csv
 import os
 import shutil
 import subprocess
@@ -42,7 +43,15 @@ def install(group: str, folder: Path, work: Work) -> tuple[Package, ...]:
     _uv(step, [*_INSTALL, *source, "--python", sys.executable, "--target", str(folder), "-r", str(listed)])
     for name in ("bin", ".lock"):  # programs name the Python that ran here, and none is called
         _remove(folder / name)
+    for record in sorted(folder.glob("*.dist-info/RECORD")):
+        _tell_what_is_there(record, folder)
     return of_tree(folder)
+
+
+def _tell_what_is_there(record: Path, folder: Path) -> None:
+    """Drop the lines of removed files: they tell the digests of scripts with paths of this machine."""
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(line for line in lines if (folder / next(csv.reader([line]))[0]).exists()))
 
 
 def _uv(step: str, line: Sequence[str]) -> None:
