@@ -32,9 +32,9 @@ rules judge the objects of one tenant in a few milliseconds.
 provider share the two cores, which about 400 calls a second keep busy. The guard alone takes 2 to 3 ms of a
 core for a prompt of 1 KB that leaves the premises, and 46 ms for one of 32 KB that it has not seen before.
 
-The figures of guests, cells and images were taken on a machine that had other work; a guest boots and resumes
-under emulation, without KVM. Sizes of images: `bastide images list`. Debian's own cloud image could not be fetched
-to be compared with; the node image is 428 MB as qcow2.
+The figures of guests, cells and images were taken on a machine that had other work; a guest boots and
+resumes under emulation, without KVM. Sizes of images: `bastide images list`. Debian's own cloud image could
+not be fetched to be compared with; the node image is 428 MB as qcow2.
 
 `make up` on a machine with an empty cache: 10 to 12 minutes, nearly all of it building the toolchain; on a
 fresh clone with the toolchain cached 42 s, again 15 s. `make test` on a fresh clone: 12 minutes.
