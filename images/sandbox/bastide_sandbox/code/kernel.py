@@ -125,6 +125,7 @@ class Kernel:
             os.set_blocking(descriptor, False)
         self._lock = threading.Lock()
         self._killed = self._closed = False
+        self._cell = 0
         self._status: int | None = None
 
     def alive(self) -> bool:
@@ -145,9 +146,10 @@ class Kernel:
         ends = begun + seconds
         held = [_Held(), _Held()]
         answer = None
+        self._cell += 1
         try:
             self._control.settimeout(seconds)
-            self._control.sendall(json.dumps({"code": code}).encode() + b"\n")
+            self._control.sendall(json.dumps({"code": code, "cell": self._cell}).encode() + b"\n")
             answer = self._wait(held, ends)
         except OSError:
             pass
@@ -180,7 +182,9 @@ class Kernel:
                     if not piece or len(answer) > _ANSWER_BYTES:
                         return None
                     if piece.endswith(b"\n"):
-                        return _outcome(bytes(answer))
+                        lines = bytes(answer).splitlines()
+                        if mine := [line for line in lines if _number(line) == self._cell]:
+                            return _outcome(mine[0])
         return None
 
     def _drain(self, held: Sequence[_Held]) -> None:
@@ -237,6 +241,16 @@ class _Held:
 
     def text(self) -> str:
         return self.content.decode(errors="replace")
+
+
+def _number(line: bytes) -> int | None:
+    """Which cell a line answers; a cell can write lines, too, and an answer may come late."""
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    number = found.get("cell") if isinstance(found, dict) else None
+    return number if isinstance(number, int) else None
 
 
 def _outcome(line: bytes) -> dict[str, Any] | None:

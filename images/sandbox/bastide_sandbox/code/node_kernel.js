@@ -43,8 +43,9 @@ control.on('data', (text) => {
   const lines = (rest + text).split('\n');
   rest = lines.pop();
   for (const line of lines) {
-    waiting = waiting.then(() => run(JSON.parse(line).code))
-      .then((outcome) => control.write(`${JSON.stringify(outcome)}\n`));
+    const asked = JSON.parse(line);
+    waiting = waiting.then(() => run(asked.code))
+      .then((outcome) => control.write(`${JSON.stringify({ ...outcome, cell: asked.cell })}\n`));
   }
 });
 control.on('end', () => process.exit(0));

@@ -71,11 +71,12 @@ def serve(control: IO[bytes], answers: IO[bytes]) -> None:
     """Run the cells that come over `control`, a JSON object a line, until it ends."""
     kernel, own = PythonKernel(), os.getpid()
     for line in control:
-        outcome = kernel.run(json.loads(line)["code"])
+        asked = json.loads(line)
+        outcome = kernel.run(asked["code"])
         if os.getpid() != own:  # a cell forked, and this is the child
             os._exit(0)
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
-        answers.write(json.dumps(outcome).encode() + b"\n")
+        answers.write(json.dumps({**outcome, "cell": asked["cell"]}).encode() + b"\n")
         answers.flush()
