@@ -50,6 +50,15 @@ def volumes(obj: Object) -> Iterator[tuple[str, Any]]:
         yield volume.get("name", "?"), volume
 
 
+def images(obj: Object) -> Iterator[tuple[str, Any]]:
+    """Where a pod names an image (`container app`, `volume data`), and what it says there."""
+    for name, container in containers(obj):
+        yield f"container {name}", container.get("image")
+    for name, volume in volumes(obj):
+        if any(key == "image" for key in volume):
+            yield f"volume {name}", volume["image"].get("reference")
+
+
 def security(part: Any) -> Any:
     """The security context of a pod or a container; empty where it has none."""
     return part.get("securityContext") or {}

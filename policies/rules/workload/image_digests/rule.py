@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from policies.pods import POD_KINDS, containers, volumes
+from policies.pods import POD_KINDS, images
 from policies.rule import Object, Rule
 from policies.unknown import matches
 
@@ -13,12 +13,9 @@ DIGEST = re.compile(r"^[^@\s]+@sha256:[0-9a-f]{64}$")
 
 
 def check(obj: Object) -> Iterator[str]:
-    for name, container in containers(obj):
-        if not matches(DIGEST, container.get("image")):
-            yield f"container {name}: the image must end in @sha256:<64 hex digits>"
-    for name, volume in volumes(obj):
-        if any(key == "image" for key in volume) and not matches(DIGEST, volume["image"].get("reference")):
-            yield f"volume {name}: the image must end in @sha256:<64 hex digits>"
+    for where, reference in images(obj):
+        if not matches(DIGEST, reference):
+            yield f"{where}: the image must end in @sha256:<64 hex digits>"
 
 
 RULE = Rule(

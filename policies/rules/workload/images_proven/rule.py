@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from policies.images import name, proven
-from policies.pods import POD_KINDS, containers, volumes
+from policies.pods import POD_KINDS, images
 from policies.rule import Object, Rule
 
 
 def check(obj: Object) -> Iterator[str]:
     digests = proven()
-    for where, reference in _references(obj):
+    for where, reference in images(obj):
         digest = digests.get(name(reference)) if isinstance(reference, str) else None
         if digest and not str(reference).endswith(f"@{digest}"):
             yield f"{where}: the image {name(str(reference))} must be the proven one: @{digest}"
-
-
-def _references(obj: Object) -> Iterator[tuple[str, object]]:
-    for title, container in containers(obj):
-        yield f"container {title}", container.get("image")
-    for title, volume in volumes(obj):
-        if any(key == "image" for key in volume):
-            yield f"volume {title}", volume["image"].get("reference")
 
 
 RULE = Rule(
