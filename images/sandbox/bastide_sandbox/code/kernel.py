@@ -182,8 +182,8 @@ class Kernel:
                     if not piece or len(answer) > _ANSWER_BYTES:
                         return None
                     if piece.endswith(b"\n"):
-                        lines = bytes(answer).splitlines()
-                        if mine := [line for line in lines if _number(line) == self._cell]:
+                        said = map(_parsed, bytes(answer).splitlines())
+                        if mine := [each for each in said if each.get("cell") == self._cell]:
                             return _outcome(mine[0])
         return None
 
@@ -243,27 +243,20 @@ class _Held:
         return self.content.decode(errors="replace")
 
 
-def _number(line: bytes) -> int | None:
-    """Which cell a line answers; a cell can write lines, too, and an answer may come late."""
+def _parsed(line: bytes) -> dict[str, Any]:
+    """A line of a kernel, empty where it is no answer: a cell can write there, too."""
     try:
         found = json.loads(line)
     except ValueError:
-        return None
-    number = found.get("cell") if isinstance(found, dict) else None
-    return number if isinstance(number, int) else None
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def _outcome(line: bytes) -> dict[str, Any] | None:
-    """A kernel's answer, None where it is none: a cell can write there, too."""
-    try:
-        found = json.loads(line)
-    except ValueError:
-        return None
-    fits = isinstance(found, dict) and isinstance(found.get("result"), str | None)
-    error = found.get("error") if fits else ""
-    if error is None or (isinstance(error, dict) and error.get("code") == "raised"):
-        return dict(found)
-    return None
+def _outcome(answer: dict[str, Any]) -> dict[str, Any] | None:
+    """The answer, None where it is not as a kernel gives it."""
+    error = answer.get("error") if isinstance(answer.get("result"), str | None) else ""
+    fits = error is None or (isinstance(error, dict) and error.get("code") == "raised")
+    return answer if fits else None
 
 
 def _status(status: int | None) -> str:

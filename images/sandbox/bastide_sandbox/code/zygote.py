@@ -16,6 +16,7 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -33,6 +34,7 @@ _SUBREAPER: Final = 36  # PR_SET_CHILD_SUBREAPER of linux/prctl.h: what a kernel
 _DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
 _ROUNDS: Final = 50
+_DYING_SECONDS: Final = 1.0
 
 
 def _become_kernel(language: str, descriptors: list[int], asked: argparse.Namespace) -> None:
@@ -89,27 +91,39 @@ class Zygote:
     def end(self, process: int) -> dict[str, Any]:
         """Kill the kernel `process` and all that came of it, and reap it; no other process is touched."""
         if process in self.kernels - self.ended.keys():
-            _freeze(process)
+            killed = _freeze(process)
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
             self._reap(process)
+            self._see_off(killed)
         while self._reap(-1, os.WNOHANG):
             pass
         self.kernels.discard(process)
         return {"status": self.ended.pop(process, None)}
+
+    def _see_off(self, killed: set[int]) -> None:
+        """Reap what was killed; not for ever, since a process may be stuck in the kernel."""
+        ends = time.monotonic() + _DYING_SECONDS
+        while any(map(_exists, killed)) and time.monotonic() < ends:
+            if not self._reap(-1, os.WNOHANG):
+                time.sleep(0.001)
 
     def _reap(self, process: int, options: int = 0) -> int:
         try:
             found, status = os.waitpid(process, options)
         except ChildProcessError:
             return 0
-        if found:
+        if found in self.kernels:
             self.ended[found] = status
         return found
 
 
-def _freeze(top: int) -> None:
-    """Stop `top` and its descendants until no new one shows, then kill the descendants."""
+def _exists(process: int) -> bool:
+    return Path(f"/proc/{process}").exists()
+
+
+def _freeze(top: int) -> set[int]:
+    """Stop `top` and its descendants until no new one shows, then kill the descendants; which they are."""
     seen: set[int] = set()
     for _ in range(_ROUNDS):
         now = {top, *_below(top)}
@@ -119,9 +133,11 @@ def _freeze(top: int) -> None:
         if now == seen:
             break
         seen = now
-    for process in seen - {top}:
+    below = seen - {top}
+    for process in below:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
+    return below
 
 
 def _below(top: int) -> set[int]:
