@@ -1,6 +1,6 @@
 """`make images`: build the images into the store, then prove them: each is booted or run.
 
-    python -m tests.images [--only-proofs] [--install] [NAME...]
+    python -m tests.images [--install] [NAME...]
 
 Needs the network for Debian's archive, root, QEMU and podman; what is missing is named, and its proofs skip.
 `--install` (or CI=true) fetches the missing packages. BASTIDE_IMAGES names another store.
