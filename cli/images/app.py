@@ -12,7 +12,9 @@ from rich.console import Console
 app = typer.Typer(no_args_is_help=True, help="What machines and sandboxes start from: build, sign, verify.")
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Images; all if none is named.")]
-Store = Annotated[Path | None, typer.Option("--store", help="The store; default: in the user's cache.")]
+Store = Annotated[
+    Path | None, typer.Option("--store", help="The store; default: BASTIDE_IMAGES, else in the user's cache.")
+]
 Mirror = Annotated[str, typer.Option("--mirror", help="Mirror of Debian's archive, e.g. http://mirror.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 

@@ -23,14 +23,13 @@ from images.builder.debian import Archive, mirror_of, read_archive
 from images.builder.errors import ImageError
 from images.builder.export import export as exported
 from images.builder.export import prune as pruned
-from images.builder.layout import Layout
+from images.builder.layout import Layout, user_store
 from images.builder.pin import pin as pinned
 from images.builder.scan import Scan, security_versions
 from images.builder.scan import scan as scanned
 from images.builder.verify import differences
 from images.builder.verify import verify as verified
 from images.builder.vulnerabilities import SEVERITIES
-from twin.settings import TwinSettings
 
 _PASSPHRASE = "COSIGN_PASSWORD"  # noqa: S105  # the variable's name
 
@@ -48,7 +47,7 @@ class Wanted:
 
 def store(folder: Path | None) -> Layout:
     """The store in `folder`, or the user's."""
-    return Layout((folder or TwinSettings.of("images").cache / "images").resolve())
+    return Layout(folder.resolve()) if folder else user_store()
 
 
 def build(names: Sequence[str], into: Layout, wanted: Wanted, steps: Steps) -> list[dict[str, Any]]:

@@ -31,16 +31,10 @@ _SHELL: Final = (
 """What goes with the shell."""
 _REMOVED: Final = (
     *("dev/*", "etc/apt/*", "etc/cron*", "etc/machine-id", "etc/resolv.conf", "etc/hostname", "etc/shadow*"),
-    *("etc/gshadow*", "etc/*-", "etc/pam.d/*", "etc/systemd/*", "run/*", "tmp/*", "var/lib/apt/*"),
-    *(
-        "usr/lib/systemd/*",
-        "usr/lib/*/gconv/*",
-        "usr/share/bash-completion/*",
-        "usr/share/bug/*",
-        "usr/share/common-licenses/*",
-    ),
-    *("usr/share/lintian/*", "usr/share/menu/*", "var/cache/*", "var/lib/dpkg/info/*", "var/lib/dpkg/*-old"),
-    *("var/log/*", "var/lib/systemd/*"),
+    *("etc/gshadow*", "etc/*-", "etc/pam.d/*", "etc/systemd/*", "run/*", "tmp/*", "usr/lib/systemd/*"),
+    *("usr/lib/*/gconv/*", "usr/share/bash-completion/*", "usr/share/bug/*", "usr/share/common-licenses/*"),
+    *("usr/share/lintian/*", "usr/share/menu/*", "var/cache/*", "var/lib/apt/*", "var/lib/dpkg/info/*"),
+    *("var/lib/dpkg/*-old", "var/lib/systemd/*", "var/log/*"),
 )
 _PASSWD: Final = f"root:x:0:0:root:/root:/nologin\nsandbox:x:{USER}:{USER}:sandbox:{HOME}:/nologin\n"
 _GROUP: Final = f"root:x:0:\nsandbox:x:{USER}:\n"

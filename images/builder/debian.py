@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from images.builder.errors import ImageError
+from images.builder.errors import ROOM, ImageError, last_lines
 
 SUITE: Final = "trixie"
 DISTRO: Final = "debian-13"
@@ -141,7 +141,7 @@ def bootstrap(
     if done.returncode != 0:
         if out.is_file():
             out.unlink()
-        told = "\n".join(f"    {line}" for line in (done.stdout + done.stderr).splitlines()[-15:])
+        told = last_lines(done.stdout + done.stderr)
         raise ImageError(
             f"packages from {archive.mirror}: mmdebstrap ended with {done.returncode}:\n{told}", _cause(told)
         )
@@ -164,7 +164,7 @@ def unpack(archive: Archive, packages: Sequence[str], out: Path) -> None:
 
 def _cause(told: str) -> str:
     if "No space left" in told or "enough free space" in told:
-        return "make room in the folder of builds (TMPDIR) and build again: nothing half-built is kept"
+        return ROOM
     if "Unable to locate package" in told or "has no installation candidate" in told:
         return "correct the name in image.yaml, or name a mirror that has the package"
     return "see the lines above; often the mirror is out of reach or changed meanwhile: build again"

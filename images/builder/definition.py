@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from images.builder.errors import ImageError
+from images.builder.reading import Model, read
 
 FOLDER = Path(__file__).resolve().parents[1]
 """The folder of the definitions."""
@@ -21,22 +20,18 @@ Deb = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9+.-]+$")]
 InImage = Annotated[str, Field(pattern="^/.*$")]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
-
-
-class PythonPackages(_Model):
+class PythonPackages(Model):
     """Locked Python packages: a dependency group of pyproject.toml, and their folder in the image."""
 
     group: Name
     target: InImage
 
 
-class Container(_Model):
+class Container(Model):
     """How a container is run, and what its root loses."""
 
     entrypoint: tuple[str, ...] = Field(min_length=1)
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default={})
     ports: tuple[int, ...] = ()
     writable: tuple[InImage, ...] = ("/tmp",)  # noqa: S108  # a mount of the pod, not a file of ours
     health: str = Field(default="/healthz", pattern="^/", description="Path of the health endpoint.")
@@ -48,14 +43,14 @@ class Container(_Model):
     bound: int = Field(gt=0, description="Largest size of the unpacked root, bytes.")
 
 
-class Variant(_Model):
+class Variant(Model):
     """What a variant has besides what all have."""
 
     packages: tuple[Deb, ...] = ()
     roles: tuple[Name, ...] = ()
 
 
-class Definition(_Model):
+class Definition(Model):
     """One image. `folder` is where it was read from."""
 
     name: Name
@@ -68,7 +63,7 @@ class Definition(_Model):
     sources: dict[InImage, str] = Field(
         default={}, description="Folders below images/ that are laid into the image, by their place there."
     )
-    variants: dict[Name, Variant] = {}
+    variants: dict[Name, Variant] = Field(default={})
     covers: dict[str, str] = Field(
         default={}, description="Requirements that it helps to realise, each with what is left open."
     )
@@ -95,10 +90,10 @@ class Definition(_Model):
 def resolve(name: str) -> tuple[Definition, tuple[str, ...]]:
     """What `node` or `node-generic` means: a definition, and which of its variants (none: all)."""
     head, _, variant = name.partition("-")
-    if variant and variant not in load(head).variants:
-        known = ", ".join(load(head).titles)
-        raise ImageError(f"there is no image {name}", f"choose one of {known}")
-    return load(head), (variant,) if variant else ()
+    found = load(head)
+    if variant and variant not in found.variants:
+        raise ImageError(f"there is no image {name}", f"choose one of {', '.join(found.titles)}")
+    return found, (variant,) if variant else ()
 
 
 def names() -> tuple[str, ...]:
@@ -111,21 +106,7 @@ def load(name: str, folder: Path = FOLDER) -> Definition:
     path = folder / name / "image.yaml"
     if not path.is_file():
         raise ImageError(f"there is no image {name}", f"choose one of {', '.join(names())}")
-    try:
-        content = yaml.safe_load(path.read_text())
-        return Definition.model_validate({**content, "name": name, "folder": path.parent})
-    except (yaml.YAMLError, TypeError) as error:
-        raise ImageError(
-            f"{path}: {error}", "write it as YAML: a mapping of the fields of an image"
-        ) from error
-    except ValidationError as error:
-        raise ImageError("\n".join(_problems(path, error)), "correct the values that are named") from error
-
-
-def _problems(path: Path, error: ValidationError) -> Iterator[str]:
-    for each in error.errors():
-        where = ".".join(map(str, each["loc"])) or "the whole"
-        yield f"{path}: {where}: {each['input']!r}: {each['msg']}"
+    return read(path, Definition, name=name, folder=path.parent)
 
 
 def digest_of(*paths: Path) -> str:

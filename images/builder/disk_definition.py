@@ -6,19 +6,15 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from uuid import UUID
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from images.builder.errors import ImageError
+from images.builder import reading
+from images.builder.reading import Model
 
 Options: TypeAlias = dict[str, Literal["y", "m"]]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Accelerator(_Model):
+class Accelerator(Model):
     """Whose software a variant has: maker, model and versions, as the version matrix names them."""
 
     vendor: Literal["nvidia", "huawei", "amd"]
@@ -27,15 +23,15 @@ class Accelerator(_Model):
     software: dict[str, str]
 
 
-class Disk(_Model):
+class Disk(Model):
     """`seed` is what all identifiers are derived from; `kernel` are needed options by who needs them."""
 
     seed: UUID
     command_line: tuple[str, ...]
     writable: tuple[str, ...] = Field(description="Folders of /usr that are on the root partition.")
     units: tuple[str, ...]
-    variables: dict[str, Any] = {}
-    accelerators: dict[str, Accelerator] = {}
+    variables: dict[str, Any] = Field(default={})
+    accelerators: dict[str, Accelerator] = Field(default={})
     kernel: dict[str, Options]
 
     @model_validator(mode="after")
@@ -47,12 +43,4 @@ class Disk(_Model):
 
 def read(folder: Path) -> Disk:
     """The disk of the definition in `folder`; raises `ImageError` with all that is wrong with it."""
-    path = folder / "disk.yaml"
-    try:
-        return Disk.model_validate(yaml.safe_load(path.read_text()))
-    except OSError as error:
-        raise ImageError(
-            f"{path}: {error.strerror}", "write what the disk is, as images/node has it"
-        ) from error
-    except (yaml.YAMLError, ValidationError) as error:
-        raise ImageError(f"{path}: {error}", "correct the values that are named") from error
+    return reading.read(folder / "disk.yaml", Disk)

@@ -18,7 +18,7 @@ from typing import Final
 from filelock import FileLock
 
 from images.builder.debian import Archive, bootstrap
-from images.builder.errors import ImageError
+from images.builder.errors import ROOM, ImageError, last_lines
 from twin.settings import TwinSettings
 
 TOOLS: Final = (
@@ -37,7 +37,6 @@ exec chroot "$tree" "$@"
 """
 ENTER: Final = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _SCRIPT, "sh")
 """Enters a tree: there follow the folder, pairs of a path and its place in it, `--`, and the command."""
-_LAST: Final = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +78,10 @@ class Inside:
 
 def failed(step: str, how: str, printed: str) -> ImageError:
     """The error of a step, with the last lines of what it printed and what mostly mends it."""
-    told = "\n".join(f"    {line}" for line in printed.splitlines()[-_LAST:])
     mend = "see the lines above; mend what they name and build again"
     if "No space left" in printed:
-        mend = "make room in the folder of builds (TMPDIR) and build again: nothing half-built is kept"
-    return ImageError(f"{step}: {how}:\n{told}", mend)
+        mend = ROOM
+    return ImageError(f"{step}: {how}:\n{last_lines(printed)}", mend)
 
 
 def tools(archive: Archive) -> Path:

@@ -11,13 +11,11 @@ from pathlib import Path
 from string import Template
 from typing import Final, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from images.builder import agent, cpio, debian, kernel, squash, verity
 from images.builder.definition import Definition
 from images.builder.errors import ImageError
 from images.builder.packages import Package, of_tree
+from images.builder.reading import Model, read
 from images.builder.tree import Tree, opened
 from images.builder.work import Artifact, Work
 
@@ -26,18 +24,14 @@ LAYOUT: Final = ("dev", "proc", "sys", "root", "run", "tmp", "work", "modules")
 """Folders of the initramfs; the agent mounts the root at `root` and the rest where they say."""
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class _Kernel(_Model):
+class _Kernel(Model):
     package: str
     options: dict[str, Literal["y", "m"]]
     modules: dict[str, tuple[str, ...]]
     command_line: str
 
 
-class Parts(_Model):
+class Parts(Model):
     """The content of guest.yaml, which says what each field is."""
 
     kernel: _Kernel
@@ -46,14 +40,7 @@ class Parts(_Model):
 
 def read_parts(folder: Path) -> Parts:
     """The parts of the guest defined in `folder`; raises `ImageError` with all that is wrong with them."""
-    path = folder / PARTS
-    try:
-        return Parts.model_validate(yaml.safe_load(path.read_text()))
-    except (OSError, yaml.YAMLError) as error:
-        raise ImageError(f"{path}: {error}", "write it as YAML") from error
-    except ValidationError as error:
-        wrong = [f"{path}: {'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
-        raise ImageError("\n".join(wrong), "correct the values that are named") from error
+    return read(folder / PARTS, Parts)
 
 
 def build(definition: Definition, variant: str, work: Work) -> Artifact:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from images.builder.errors import ImageError
+from twin.settings import TwinSettings
 
 MANIFEST: Final = "application/vnd.oci.image.manifest.v1+json"
 INDEX: Final = "application/vnd.oci.image.index.v1+json"
@@ -49,6 +50,12 @@ class Descriptor:
         title = document.get("annotations", {}).get(TITLE, "")
         kind, digest, size = document["mediaType"], document["digest"], document["size"]
         return cls(media_type=kind, digest=digest, size=size, title=title)
+
+
+def user_store(environ: Mapping[str, str] = os.environ) -> Layout:
+    """The store that BASTIDE_IMAGES names, else the one in the user's cache."""
+    named = environ.get("BASTIDE_IMAGES")
+    return Layout((Path(named) if named else TwinSettings.of("images", environ).cache / "images").resolve())
 
 
 class Layout:

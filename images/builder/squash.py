@@ -9,19 +9,16 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict
-
 from images.builder.errors import ImageError
+from images.builder.reading import Model
 from images.builder.tree import opened
 
 _PACKING: Final = ("-comp", "zstd", "-b", "128K", "-no-xattrs", "-quiet", "-no-progress", "-processors", "1")
 _BUSYBOX: Final = "busybox"
 
 
-class Root(BaseModel):
+class Root(Model):
     """What is in the root: files by package, empty folders, links by path, and busybox's programs."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     keep: dict[str, tuple[str, ...]]
     folders: tuple[str, ...]

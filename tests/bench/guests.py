@@ -14,12 +14,11 @@ from images.builder import cpio, debian
 from images.builder.build import Order, build
 from images.builder.catalogue import Catalogue
 from images.builder.definition import load
-from images.builder.layout import Layout
+from images.builder.layout import user_store
 from images.run import files, qemu
 from images.run.qemu import Machine
 from tests.bench.benches import Place
 from tests.bench.measure import Figure
-from twin.settings import TwinSettings
 
 _CODE: Final = bytes.fromhex(
     "b801000000"  # write(1, ...
@@ -62,7 +61,7 @@ def guest_resume(place: Place) -> Figure:
 
 def _machine(folder: Path) -> Machine:
     """The guest's image, built where the user's store has none of it as it is defined now."""
-    store = Layout(TwinSettings.of("bench").cache / "images")
+    store = user_store()
     definition = load("guest")
     for _ in build(definition, store, Order(archive=debian.read_archive(), tell=lambda _: None)):
         pass

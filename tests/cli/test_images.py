@@ -129,3 +129,8 @@ def test_a_mirror_that_is_down_is_named(store: Layout) -> None:
     done = images(store, "build", "code", "--mirror", "http://127.0.0.1:1")
     assert done.code == Exit.IMAGE
     assert "http://127.0.0.1:1/debian/dists/trixie/InRelease" in done.err
+
+
+def test_a_variable_names_the_store(store: Layout) -> None:
+    rows = invoke("images", "list", "--json", env={"BASTIDE_IMAGES": str(store.root)}).json
+    assert {row["name"] for row in rows if row["proven"]} == {"code", "node-generic"}

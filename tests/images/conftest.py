@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -17,12 +16,8 @@ from images.builder import debian
 from images.builder.build import Order, build
 from images.builder.catalogue import Entry, Proof, prove
 from images.builder.definition import Definition, resolve
-from images.builder.layout import Layout
+from images.builder.layout import Layout, user_store
 from tests.support.nodes.kubernetes import make_bundle
-from twin.settings import TwinSettings
-
-STORE = "BASTIDE_IMAGES"
-"""Names the store that is tested, where it is not the user's."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +38,9 @@ def archive(components: tuple[str, ...]) -> debian.Archive:
     return debian.read_archive(components=components)
 
 
-def _place() -> Layout:
-    named = os.environ.get(STORE)
-    return Layout(Path(named) if named else TwinSettings.of("tests").cache / "images")
-
-
 @pytest.fixture(scope="session")
 def store() -> Layout:
-    return _place()
+    return user_store()
 
 
 @pytest.fixture(scope="session")
@@ -93,7 +83,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 
 def pytest_sessionfinish() -> None:
     """Images of which all proofs passed are known as proven from now on."""
-    root, now = _place().root, int(time.time())
+    root, now = user_store().root, int(time.time())
     for name, outcomes in _outcomes.items():
         if name in _tested and set(outcomes.values()) == {"passed"}:
             for test in sorted(outcomes):
