@@ -7,6 +7,7 @@ the twin's provider plug-in.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from lightkube.config.models import User
 JSON = "application/json"
 APPLY_PATCH = "application/apply-patch+yaml"
 MERGE_PATCH = "application/merge-patch+json"
+_PUT_OFF = frozenset({429, 503})
+_LONGEST_PAUSE = 10.0
 
 
 class ApiError(Exception):
@@ -58,9 +61,16 @@ class Cluster:
     """One API server, as one identity. Thread-safe; close it or use it as a context manager."""
 
     def __init__(
-        self, kubeconfig: Path | Mapping[str, Any], context: str | None = None, timeout: float = 30
+        self,
+        kubeconfig: Path | Mapping[str, Any],
+        context: str | None = None,
+        timeout: float = 30,
+        attempts: int = 5,
     ) -> None:
         """`kubeconfig` is a file or its parsed content; `timeout` is in seconds.
+
+        A request that the server puts off (429 or 503 with `Retry-After`: it did nothing yet) is sent again
+        after that pause, `attempts` times in all, as client-go does.
 
         Raises lightkube's `ConfigError` where the file or the context is missing.
         """
@@ -71,6 +81,7 @@ class Cluster:
         if config is None:
             raise ValueError(f"{kubeconfig}: no current context")
         self.server = config.cluster.server
+        self._attempts = attempts
         params = ConnectionParams(timeout=httpx.Timeout(timeout), trust_env=False)
         self.http = Client(config, params)
         # A client certificate would win over a token: the bearer of a token comes without one.
@@ -103,11 +114,16 @@ class Cluster:
         if body is not None:
             content = json.dumps(body).encode()
             headers.append(("Content-Type", content_type))
-        try:
-            client = self._bare_client() if identity and identity.token else self.http
-            answer = client.request(method, path, content=content, params=params, headers=headers)
-        except httpx.TransportError as error:
-            raise UnreachableError(f"{self.server} did not answer: {error}") from error
+        client = self._bare_client() if identity and identity.token else self.http
+        for attempt in range(1, self._attempts + 1):
+            try:
+                answer = client.request(method, path, content=content, params=params, headers=headers)
+            except httpx.TransportError as error:
+                raise UnreachableError(f"{self.server} did not answer: {error}") from error
+            pause = _asked_pause(answer)
+            if pause is None or attempt == self._attempts:
+                break
+            time.sleep(min(pause, _LONGEST_PAUSE))
         return _parsed(answer)
 
     def get(self, path: str, **options: Any) -> dict[str, Any]:
@@ -130,6 +146,12 @@ class Cluster:
             raise UnreachableError(f"{self.server} did not answer: {error}") from error
 
 
+def _asked_pause(answer: httpx.Response) -> float | None:
+    """The seconds after which the server wants to be asked again; None where it has answered."""
+    pause = answer.headers.get("Retry-After", "")
+    return float(pause) if answer.status_code in _PUT_OFF and pause.isdigit() else None
+
+
 def _parsed(answer: httpx.Response) -> dict[str, Any]:
     try:
         parsed = answer.json() if answer.content else {}
@@ -137,7 +159,7 @@ def _parsed(answer: httpx.Response) -> dict[str, Any]:
         parsed = {"message": answer.text}
     if answer.status_code >= 400:
         status: dict[str, Any] = parsed if isinstance(parsed, dict) else {"message": str(parsed)}
-        if (pause := answer.headers.get("Retry-After", "")).isdigit():
-            status["details"] = {"retryAfterSeconds": int(pause), **(status.get("details") or {})}
+        if (pause := _asked_pause(answer)) is not None:
+            status["details"] = {"retryAfterSeconds": pause, **(status.get("details") or {})}
         raise ApiError(answer.status_code, status)
     return parsed if isinstance(parsed, dict) else {"items": parsed}

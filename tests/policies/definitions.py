@@ -35,7 +35,7 @@ def plane_with(toolchain: Toolchain, kinds: str) -> Plane:
 
 
 def prepare(plane: Plane, definitions: dict[str, Manifest]) -> None:
-    """An established definition may still answer that it is not ready."""
+    """An established definition may not be served yet."""
     with plane.cluster() as cluster:
         install(cluster, definitions)
         deadline = time.monotonic() + 30
@@ -49,7 +49,7 @@ def _served(cluster: Cluster, spec: Any) -> bool:
     try:
         cluster.get(f"/apis/{spec['group']}/{spec['versions'][0]['name']}/{spec['names']['plural']}")
     except ApiError as error:
-        if error.code not in (404, 429):
+        if error.code != 404:
             raise
         return False
     return True

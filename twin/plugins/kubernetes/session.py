@@ -49,7 +49,7 @@ class Session:
             return
         self.namespace = target.namespace
         try:
-            api = Api(Cluster(target.config, target.context), stopping)
+            api = Api(Cluster(target.config, target.context, attempts=1), stopping)
         except (ConfigError, OSError, ValueError, KeyError) as error:
             raise SettingsError(
                 f"kubernetes:context {target.context!r}: the kubeconfig is not usable: {error}"
