@@ -28,6 +28,9 @@ MIRROR: Final = "http://deb.debian.org"
 """Debian's own; packages are proven by the archive's signature, whatever brings them."""
 _DATE = re.compile(r"^Date: (.+)$", re.MULTILINE)
 _SECONDS: Final = 30
+_NAMESPACES: Final = ("--mount", "--propagation", "private", "--pid", "--mount-proc")
+CONTAINED: Final = ("setpriv", "--pdeathsig", "KILL", "unshare", *_NAMESPACES, "--fork", "--kill-child")
+"""Before a command that root runs: no process and no mount of it outlives the build, however that ends."""
 _UNDOCUMENTED: Final = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -126,6 +129,7 @@ def bootstrap(
     if reason := absent():
         raise ImageError(f"packages of {DISTRO}: {reason}", "install Debian's package mmdebstrap")
     command = [
+        *(CONTAINED if os.geteuid() == 0 else ()),
         *("mmdebstrap", f"--variant={variant}", f"--architectures={ARCHITECTURE}"),
         f"--format={'tar' if out.suffix == '.tar' else 'directory'}",
         *([f"--include={','.join(packages)}"] if packages else []),

@@ -17,7 +17,7 @@ from typing import Final
 
 from filelock import FileLock
 
-from images.builder.debian import Archive, bootstrap
+from images.builder.debian import CONTAINED, Archive, bootstrap
 from images.builder.errors import ROOM, ImageError, last_lines
 from twin.settings import TwinSettings
 
@@ -35,7 +35,7 @@ while [ "$1" != -- ]; do mount --bind "$1" "$tree$2"; shift 2; done
 shift
 exec chroot "$tree" "$@"
 """
-ENTER: Final = ("unshare", "--mount", "--propagation", "private", "sh", "-c", _SCRIPT, "sh")
+ENTER: Final = (*CONTAINED, "sh", "-c", _SCRIPT, "sh")
 """Enters a tree: there follow the folder, pairs of a path and its place in it, `--`, and the command."""
 
 

@@ -22,7 +22,7 @@ import yaml
 
 from components.model import matrix
 from components.upstream import catalog
-from images.builder.debian import DISTRO
+from images.builder.debian import CONTAINED, DISTRO
 from images.builder.disk_definition import Accelerator, Disk
 from images.builder.disk_inside import ENTER, Inside, failed
 from images.builder.errors import ImageError
@@ -109,7 +109,7 @@ def install(inside: Inside, roles: Sequence[str], variables: Mapping[str, Any], 
         "BASTIDE_FAULTS_REPORT": str(report),
     }
     program = Path(sys.executable).with_name("ansible-playbook")
-    command = [str(program), "-i", f"{_HOST},", str(book)]
+    command = [*CONTAINED, str(program), "-i", f"{_HOST},", str(book)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         faults = json.loads(report.read_text())["faults"] if report.exists() else []

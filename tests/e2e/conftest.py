@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 
 from components.cluster import Cluster
 from tests.support.command import Done, bastide, exports, run
+from tests.support.processes import running
 
 
 @dataclass(frozen=True)
@@ -49,18 +49,4 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environmen
         yield Environment(variables, done.json)
     finally:
         assert bastide("twin", "twin", "reset", env=variables).code == 0
-        assert not _left_behind(variables["BASTIDE_HOME"]), "processes are left behind"
-
-
-def _left_behind(home: str) -> list[str]:
-    """Command lines of processes that still work in `home`."""
-    lines = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            except OSError:
-                continue
-            if home in line:
-                lines.append(line)
-    return lines
+        assert not running(variables["BASTIDE_HOME"]), "processes are left behind"

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.gateway.cages import Cage, hindrance
 from tests.support.gateway.wire import until
+from tests.support.processes import running
 from twin.settings import ROOT
 
 _STARTS = """
@@ -31,19 +32,6 @@ def possible() -> None:
         pytest.skip(f"no namespaces on this machine: {reason}")
 
 
-def running(mark: str) -> list[str]:
-    """The processes with `mark` among their arguments."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*"):
-        try:
-            arguments = (entry / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if mark.encode() in arguments:
-            found.append(entry.name)
-    return found
-
-
 def test_nothing_is_left_behind_when_the_run_is_killed(tmp_path: Path) -> None:
     mark = "86399.25"
     code = _STARTS.format(mark=mark)
@@ -52,9 +40,9 @@ def test_nothing_is_left_behind_when_the_run_is_killed(tmp_path: Path) -> None:
     ) as run:
         assert run.stdout
         assert run.stdout.readline() == b"started\n"
-        until(lambda: running(mark), "the program")
+        until(lambda: running(f"\0{mark}\0"), "the program")
         run.send_signal(signal.SIGKILL)
-    until(lambda: not running(mark), "the end of the program", 10)
+    until(lambda: not running(f"\0{mark}\0"), "the end of the program", 10)
 
 
 def test_a_program_has_a_network_and_files_of_its_own(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import http.server
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +34,8 @@ from tests.images import config_drive
 from tests.images.conftest import Image, archive
 from tests.support.nodes import qemu
 from tests.support.nodes.roles import UNCHANGED, Machine
+from tests.support.processes import running
+from tests.support.project import eventually
 from twin.settings import ROOT
 
 pytestmark = [
@@ -267,14 +268,14 @@ def test_after_a_build_that_was_killed_the_next_one_begins_anew(
         [Path(sys.executable).with_name("bastide"), "images", *map(str, words)],
         cwd=ROOT,
         env={**os.environ, "TMPDIR": str(drafts)},
-        start_new_session=True,
         stdout=subprocess.DEVNULL,
     )
     while not list(drafts.glob("bastide-image-node-generic-*/tree/etc")):
         assert process.poll() is None, "it ended before it could be killed"
         time.sleep(0.2)
-    os.killpg(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
+    eventually(lambda: not running(str(drafts)), "nothing of it works on")
     assert Catalogue.read(store.root).images == {}
     assert store.names() == {}
     with pytest.raises(_BegunError):

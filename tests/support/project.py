@@ -17,6 +17,8 @@ from typing import Any
 
 import yaml
 
+from tests.support.processes import running
+
 _TIMEOUT = 120.0
 """Seconds that one command of the engine may take."""
 _UPDATES = ("up", "preview", "refresh", "destroy", "import")
@@ -261,14 +263,7 @@ class Project:
 
     def processes(self) -> list[int]:
         """The living processes of this project: those that have its PULUMI_HOME in their environment."""
-        mark = f"PULUMI_HOME={self.environ['PULUMI_HOME']}".encode()
-        found = []
-        for folder in Path("/proc").iterdir():
-            if folder.name.isdigit():
-                with contextlib.suppress(OSError):
-                    if mark in (folder / "environ").read_bytes().split(b"\0"):
-                        found.append(int(folder.name))
-        return found
+        return [*running(f"PULUMI_HOME={self.environ['PULUMI_HOME']}\0", told_by="environ")]
 
     @property
     def _on(self) -> tuple[str, str]:

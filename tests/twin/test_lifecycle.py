@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.plane import Plane
+from tests.support.processes import running
 from twin.controlplane.layout import Layout
 from twin.controlplane.lifecycle import State, plane_status, reset_plane, start_plane, stop_plane
 from twin.controlplane.members import MEMBERS
@@ -39,19 +40,6 @@ def kill(settings: TwinSettings, *names: str) -> None:
     raise AssertionError(f"killed {names}, but the status says {found}")
 
 
-def processes_of(home: Path) -> list[int]:
-    """Whoever runs with this home in the command line."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            line = (folder / "cmdline").read_bytes()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if f"{home}/".encode() in line:
-            found.append(int(folder.name))
-    return found
-
-
 def mark(plane: Plane) -> str:
     """Write an object; its uid."""
     with plane.cluster() as cluster:
@@ -72,7 +60,7 @@ def test_two_starts_at_once_make_one_plane_beside_the_other(plane: Plane, own_pl
             lambda _: start_plane(own_plane.settings, own_plane.toolchain.programs), "ab"
         )
     assert [member.pid for member in first] == [member.pid for member in second]
-    assert len(processes_of(own_plane.settings.home)) == len(MEMBERS)
+    assert len(running(f"{own_plane.settings.home}/")) == len(MEMBERS)
     uid = mark(own_plane)
     assert uid in marks(own_plane)
     assert uid not in marks(plane)
@@ -100,7 +88,7 @@ def test_stop_leaves_no_process_and_start_brings_the_state_back(own_plane: Plane
     start_plane(settings, programs)
     uid = mark(own_plane)
     stop_plane(settings)
-    assert processes_of(settings.home) == []
+    assert running(f"{settings.home}/") == {}
     assert set(states(settings).values()) == {State.STOPPED}
     stop_plane(settings)
     start_plane(settings, programs)
@@ -119,7 +107,7 @@ def test_a_taken_port_is_told_before_anything_starts(own_plane: Plane) -> None:
         listener.listen()
         with pytest.raises(TwinError, match=f"port {ports.scheduler} .* scheduler"):
             start_plane(settings, programs)
-    assert processes_of(settings.home) == []
+    assert running(f"{settings.home}/") == {}
 
 
 def test_a_member_that_ends_is_named_with_its_last_words(own_plane: Plane, tmp_path: Path) -> None:
@@ -139,6 +127,6 @@ def test_reset_leaves_nothing(own_plane: Plane) -> None:
     settings = own_plane.settings
     start_plane(settings, own_plane.toolchain.programs)
     reset_plane(settings)
-    assert processes_of(settings.home) == []
+    assert running(f"{settings.home}/") == {}
     assert not settings.home.exists()
     assert set(states(settings).values()) == {State.STOPPED}

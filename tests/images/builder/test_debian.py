@@ -6,7 +6,10 @@ import functools
 import http.server
 import os
 import socket
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +17,8 @@ import pytest
 
 from images.builder import debian
 from images.builder.errors import ImageError
+from tests.support.command import ROOT
+from tests.support.processes import running
 
 RELEASE = "Origin: Debian\nDate: Sat, 12 Sep 2026 07:55:41 UTC\n"
 SUITES = ("debian/dists/trixie", "debian/dists/trixie-updates", "debian-security/dists/trixie-security")
@@ -75,11 +80,40 @@ def test_what_is_no_archive_is_refused(mirror: str, tmp_path: Path) -> None:
         debian.read_archive(mirror)
 
 
+ABSENT = debian.absent() or ("" if os.geteuid() == 0 else "needs root")
+
+
 @pytest.mark.fault
-@pytest.mark.skipif(os.geteuid() != 0, reason="mmdebstrap without root needs subordinate user ids")
-@pytest.mark.skipif(bool(debian.absent()), reason=debian.absent())
+@pytest.mark.skipif(bool(ABSENT), reason=ABSENT)
 def test_an_archive_that_nobody_signed_builds_nothing(mirror: str, tmp_path: Path) -> None:
     with pytest.raises(ImageError, match="mmdebstrap ended with") as caught:
         debian.bootstrap(debian.read_archive(mirror), ["hello"], tmp_path / "tree.tar")
     assert mirror in caught.value.problem
     assert not (tmp_path / "tree.tar").exists()
+
+
+BUILDING = """
+import sys
+from pathlib import Path
+from images.builder import debian
+
+archive = debian.Archive(mirror=sys.argv[1], components=("main",), epoch=1_000_000_000, releases={})
+debian.bootstrap(archive, ["hello"], Path(sys.argv[2]))
+"""
+
+
+@pytest.mark.fault
+@pytest.mark.skipif(bool(ABSENT), reason=ABSENT)
+def test_nothing_of_a_killed_build_goes_on(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        mirror = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        command = [sys.executable, "-c", BUILDING, mirror, str(tmp_path / "tree")]
+        with subprocess.Popen(command, cwd=ROOT, env={**os.environ, "TMPDIR": str(tmp_path)}) as process:
+            silent.accept()  # apt asks: the tree has begun
+            assert len(running(str(tmp_path))) > 3
+            process.kill()
+        deadline = time.monotonic() + 10
+        while (left := running(str(tmp_path))) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert left == {}
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
