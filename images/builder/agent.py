@@ -36,6 +36,11 @@ def check(source: Path) -> subprocess.CompletedProcess[str]:
     return _go(source, "test", "-mod=readonly", "./...")
 
 
+def release(source: Path) -> str:
+    """The release of Go that compiles the program here, such as `go1.26.8`. Raises `ImageError`."""
+    return _go(source, "env", "GOVERSION").stdout.strip()
+
+
 def modules(program: Path) -> list[Package]:
     """What the program was linked from: its modules and Go's own library."""
     found = golang.modules(program.read_bytes()).items()

@@ -69,6 +69,12 @@ def build(definition: Definition, variant: str, work: Work) -> Artifact:
     )
 
 
+def inputs(definition: Definition, variant: str) -> tuple[str, ...]:
+    """What decides besides: the release of Go that compiles the agent."""
+    del variant  # there are none
+    return (agent.release(definition.folder / "agent"),)
+
+
 def described(template: Path, command_line: str) -> str:
     """A monitor's description with the kernel's command line filled in; what a run decides stays open."""
     text = Template(template.read_text()).safe_substitute(command_line=command_line)

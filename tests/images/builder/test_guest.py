@@ -148,6 +148,13 @@ def test_the_agent_is_the_same_bytes_each_time(program: Path, tmp_path: Path) ->
     assert "golang.org/x/sys" in {each.name for each in agent.modules(program)}
 
 
+def test_another_release_of_go_builds_the_guest_again(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = guest.inputs(load("guest"), "")
+    assert here == (f"go{next(each.version for each in agent.modules(program) if each.name == 'stdlib')}",)
+    monkeypatch.setattr(agent, "release", lambda source: "go1.99.0")
+    assert guest.inputs(load("guest"), "") != here
+
+
 def test_the_agent_listens_on_vsock(program: Path) -> None:
     with subprocess.Popen([program], stderr=subprocess.PIPE, text=True) as process:
         try:
