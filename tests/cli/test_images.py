@@ -45,19 +45,19 @@ def test_what_is_defined_and_not_built_is_listed_too(store: Layout) -> None:
 
 
 def test_a_signed_store_is_verified_and_a_changed_one_refused(store: Layout) -> None:
-    done = images(store, "verify", "--key", stores.keys().public, "--json")
+    done = images(store, "verify", "--key", stores.keys(store.root).public, "--json")
     assert [row["name"] for row in done.json] == ["code", "node-generic"]
     altered(store)
-    done = images(store, "verify", "--key", stores.keys().public)
+    done = images(store, "verify", "--key", stores.keys(store.root).public)
     assert done.code == Exit.IMAGE
     assert "it was altered" in done.err
     assert "mend: do not use this store" in done.err
 
 
 def test_signing_compares_every_byte_first(store: Layout) -> None:
-    assert images(store, "sign", "--key", stores.keys().private).code == 0
+    assert images(store, "sign", "--key", stores.keys(store.root).private).code == 0
     altered(store)
-    done = images(store, "sign", "--key", stores.keys().private)
+    done = images(store, "sign", "--key", stores.keys(store.root).private)
     assert done.code == Exit.IMAGE
     assert "image node-generic: file disk.raw" in done.err
 
@@ -72,7 +72,7 @@ def test_a_key_is_made_and_its_passphrase_appears_nowhere(store: Layout, tmp_pat
 
 
 def test_exported_containers_are_archives_of_one_image(store: Layout, tmp_path: Path) -> None:
-    done = images(store, "export", tmp_path / "out", "code", "--key", stores.keys().public)
+    done = images(store, "export", tmp_path / "out", "code", "--key", stores.keys(store.root).public)
     assert done.code == 0, done.text
     assert [Path(line).name for line in done.out.splitlines()] == [
         "code.tar",
@@ -90,7 +90,7 @@ def test_nothing_is_deleted_that_an_image_consists_of(store: Layout) -> None:
     store.add_bytes(b"of an image that was", "text/plain")
     assert images(store, "prune").out == "1 files deleted\n"
     assert images(store, "prune").out == "0 files deleted\n"
-    assert images(store, "verify", "--key", stores.keys().public).code == 0
+    assert images(store, "verify", "--key", stores.keys(store.root).public).code == 0
 
 
 def test_a_scan_that_nobody_answered_is_no_success(store: Layout) -> None:
@@ -106,12 +106,12 @@ def test_digests_are_pinned_once_images_are_proven(
     pins = tmp_path / "images.yaml"
     pins.write_text("# head\nimages: {}\n")
     monkeypatch.setattr(own_images, "FILE", pins)
-    assert verbs.pin(store, ["code"], stores.keys().public) == ("code",)
+    assert verbs.pin(store, ["code"], stores.keys(store.root).public) == ("code",)
     digest = next(row["digest"] for row in verbs.rows(store) if row["name"] == "code")
     assert yaml.safe_load(pins.read_text())["images"]["code"]["digest"] == digest
     unproven = stores.store(tmp_path / "unproven", proven=False)
     with pytest.raises(ImageError, match="not proven"):
-        verbs.pin(unproven, [], stores.keys().public)
+        verbs.pin(unproven, [], stores.keys(unproven.root).public)
 
 
 def test_a_bundle_goes_with_its_digest(store: Layout, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 from images.builder import provenance, sbom
 from images.builder.catalogue import Catalogue, Entry, File, Proof, sign_catalogue
@@ -28,9 +28,18 @@ class Keys:
 
 
 @cache
-def keys() -> Keys:
-    """The keys of those who sign here."""
-    return Keys(*generate_key(Path(mkdtemp(prefix="bastide-keys-")), PASSPHRASE))
+def _key() -> tuple[bytes, bytes]:
+    with TemporaryDirectory() as folder:
+        private, public = generate_key(Path(folder), PASSPHRASE)
+        return private.read_bytes(), public.read_bytes()
+
+
+def keys(root: Path) -> Keys:
+    """The keys of those who sign here, as files beside the store at `root`."""
+    made = Keys(private=root.with_suffix(".key"), public=root.with_suffix(".pub"))
+    for path, content in zip((made.private, made.public), _key(), strict=True):
+        path.write_bytes(content)
+    return made
 
 
 def store(root: Path, proven: bool = True) -> Layout:
@@ -45,7 +54,7 @@ def store(root: Path, proven: bool = True) -> Layout:
 
 def sign(root: Path) -> None:
     """Sign the catalogue as it is."""
-    sign_catalogue(root, keys().private, PASSPHRASE)
+    sign_catalogue(root, keys(root).private, PASSPHRASE)
 
 
 def put(layout: Layout, name: str, kind: str, contents: dict[str, bytes], proven: bool = True) -> Entry:

@@ -33,7 +33,7 @@ def refused(content: Any) -> str:
 def test_what_is_written_is_read_again(root: Path) -> None:
     catalogue = Catalogue.read(root)
     assert catalogue.canonical() == (root / FILE).read_bytes()
-    assert catalogue == load_signed(root, keys().public)
+    assert catalogue == load_signed(root, keys(root).public)
     assert sorted(catalogue.images["node-generic"].files) == ["disk.qcow2", "disk.raw"]
     assert catalogue.images["node-generic"].size == 300 + 4096
 
@@ -89,7 +89,7 @@ def test_a_change_removes_the_signature(root: Path) -> None:
     prove(root, "code", Catalogue.read(root).images["code"].digest, Proof(test="a", at=EPOCH))
     assert not (root / SIGNATURE).exists()
     sign(root)
-    load_signed(root, keys().public)
+    load_signed(root, keys(root).public)
 
 
 def test_proofs_belong_to_the_bytes(root: Path) -> None:

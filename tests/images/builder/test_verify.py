@@ -35,7 +35,7 @@ def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def refused(root: Path, public: Path | None = None) -> str:
     """The problems with which the store is refused."""
     with pytest.raises(ImageError) as error:
-        verify(root, public or keys().public)
+        verify(root, public or keys(root).public)
     return error.value.problem
 
 
@@ -45,7 +45,7 @@ def files(root: Path) -> list[Path]:
 
 def test_a_whole_store_is_verified(root: Path) -> None:
     told: list[str] = []
-    catalogue = verify(root, keys().public, told.append)
+    catalogue = verify(root, keys(root).public, told.append)
     assert told == sorted(catalogue.images) == ["code", "node-generic"]
     assert catalogue == Catalogue.read(root)
 
@@ -152,4 +152,4 @@ def test_a_store_without_index_is_refused(root: Path) -> None:
 def test_blobs_that_no_image_has_do_no_harm(root: Path) -> None:
     """What an older build left is never reached by a name."""
     Layout(root).add_bytes(b"left over", "text/plain")
-    verify(root, keys().public)
+    verify(root, keys(root).public)
