@@ -22,7 +22,7 @@ test: venv ## Lint, types, contracts, unit, conformance and fault tests, and a w
 	@$(RUN)/python -m tests
 
 test-nodes: venv ## Roles, joins and faults on real Debian machines (needs root on Debian)
-	@$(RUN)/python -m tests.nodes
+	@$(RUN)/python -m tests.nodes $(if $(MINUTES),--minutes $(MINUTES))
 
 images: venv ## Build and prove the images NAME (all): node, guest, sandboxes, services (as root)
 	@$(RUN)/python -m tests.images $(NAME)

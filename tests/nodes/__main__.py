@@ -1,9 +1,10 @@
 """`make test-nodes`: the roles on real Debian machines, then a whole environment's hosts, in one command.
 
-    python -m tests.nodes [--install] [--only-scenarios | --only-tests] [SCENARIO...]
+    python -m tests.nodes [--install] [--minutes N] [--only-scenarios | --only-tests] [SCENARIO...]
 
 Needs root on Debian. `--install` (or CI=true) fetches the packages that are missing; else they are named.
-BASTIDE_TEST_WORKERS (default 2) scenarios run at a time, the tests beside them. It fails where nothing ran.
+BASTIDE_TEST_WORKERS (default 2) scenarios run at a time, the tests beside them. After `--minutes` none is
+started any more: those are told as skipped. It fails where nothing ran.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ from twin.errors import TwinError
 REPORTS = ROOT / "reports" / "nodes"
 
 
-def run_scenarios(names: Sequence[str]) -> Iterator[Outcome]:
-    """The scenarios, a few at a time on machines of one lab, as each ends."""
+def run_scenarios(names: Sequence[str], deadline: float) -> Iterator[Outcome]:
+    """The scenarios, a few at a time on machines of one lab, as each ends; none starts after `deadline`."""
+
+    def one(name: str) -> Outcome:
+        if time.monotonic() > deadline:
+            return tell(Outcome(name=name, verdict="skipped", seconds=0, note="no time was left for it"))
+        return tell(scenarios.run(name, REPORTS, environ))
+
     workers = int(os.environ.get("BASTIDE_TEST_WORKERS", "2"))
     with Lab() as lab, ThreadPoolExecutor(max_workers=min(workers, 2)) as pool:
         serve_programs(lab)
@@ -38,7 +45,7 @@ def run_scenarios(names: Sequence[str]) -> Iterator[Outcome]:
             **{"BASTIDE_LAB": lab.place.name, "NO_COLOR": "1", "MOLECULE_COMMAND_BORDERS": "false"},
             "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
-        yield from pool.map(lambda name: tell(scenarios.run(name, REPORTS, environ)), names)
+        yield from pool.map(one, names)
 
 
 def serve_programs(lab: Lab) -> None:
@@ -83,6 +90,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--install", action="store_true", default=os.environ.get("CI") == "true")
+    parser.add_argument("--minutes", type=float, default=float("inf"))
     parser.add_argument("--only-scenarios", action="store_true")
     parser.add_argument("--only-tests", action="store_true")
     parser.add_argument("names", nargs="*")
@@ -99,7 +107,7 @@ def main() -> int:
         tests = None if asked.only_scenarios or asked.names else beside.submit(lambda: list(run_tests()))
         try:
             if not asked.only_tests:
-                told += run_scenarios(asked.names or scenarios.wanted())
+                told += run_scenarios(asked.names or scenarios.wanted(), begun + asked.minutes * 60)
         except LabError as error:
             told.append(tell(Outcome(name="lab", verdict="failed", seconds=0, note=str(error))))
         told += tests.result() if tests else []

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+import tests.nodes.__main__ as main
 from tests.nodes import scenarios
+from tests.nodes.scenarios import Outcome
 from tests.support.nodes import LabError, sources
 
 LOG = """
@@ -93,6 +98,17 @@ def test_outcomes_are_read_from_what_pytest_wrote(tmp_path: Path) -> None:
         ("t.bad", "failed", 2.0, "no"),
         ("t.left", "skipped", 0.0, "no root"),
     ]
+
+
+def test_what_no_time_is_left_for_is_told_as_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    lab = SimpleNamespace(place=SimpleNamespace(name="lab"))
+    monkeypatch.setattr(main, "Lab", lambda: nullcontext(lab))
+    monkeypatch.setattr(main, "serve_programs", lambda lab: None)
+    monkeypatch.setattr(
+        scenarios, "run", lambda name, *_: Outcome(name=name, verdict="passed", seconds=1, note="")
+    )
+    for deadline, verdict in ((time.monotonic() + 60, "passed"), (time.monotonic() - 1, "skipped")):
+        assert [each.verdict for each in main.run_scenarios(["base_default"], deadline)] == [verdict]
 
 
 def test_apt_sources_of_this_release_are_read_in_both_forms(tmp_path: Path) -> None:

@@ -140,6 +140,12 @@ def test_the_control_plane_is_hardened(rendered: dict[str, Path]) -> None:
     assert not [rule for rule in audit["rules"] if rule["level"] in ("Request", "RequestResponse")]
 
 
+def test_images_that_cannot_be_pulled_again_are_never_collected(rendered: dict[str, Path]) -> None:
+    found = {variant: documents(rendered[variant], "kubeadm")[2] for variant in VARIANTS}
+    assert found["other"]["imageGCHighThresholdPercent"] == 100  # off
+    assert "imageGCHighThresholdPercent" not in found["control"]
+
+
 def test_strangers_are_known_on_health_pages_only(rendered: dict[str, Path]) -> None:
     (document,) = documents(rendered["control"], "authentication")
     assert {each["path"] for each in document["anonymous"]["conditions"]} == {"/livez", "/readyz", "/healthz"}
