@@ -5,7 +5,7 @@
 set -eu
 
 apt-get clean
-rm -rf /var/lib/apt/lists /var/cache/apt /var/cache/ldconfig /var/cache/man /root/.ansible /boot/initrd.img-*
+rm -rf /var/lib/apt/lists /var/lib/apt/periodic/* /var/cache/apt /var/cache/ldconfig /var/cache/man /root/.ansible /boot/initrd.img-*
 mkdir -p /var/lib/apt/lists/partial /var/cache/apt/archives/partial
 find /tmp /var/tmp /run -mindepth 1 -delete 2>/dev/null || true
 find /var/log -type f -size +0 -delete

@@ -47,6 +47,12 @@ def test_a_port_is_open_to_its_zone_only(host, outside):
     assert {reached for reached, code in codes.items() if code == 0} == {("10.213.250.1", 9100)}
 
 
+def test_roles_know_that_the_lists_of_packages_are_fresh(host):
+    """Else each of them would refresh them anew (the module apt asks when that was)."""
+    stamp = "/var/lib/apt/periodic/update-success-stamp"
+    assert host.run(f"test {stamp} -nt /etc/apt/sources.list.d").succeeded
+
+
 def test_ssh_takes_keys_only(host):
     settings = dict(line.split(" ", 1) for line in host.check_output("sshd -T").splitlines())
     assert settings["passwordauthentication"] == settings["kbdinteractiveauthentication"] == "no"
