@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from cli.nodes import ansible
+from tests.support import packages
 from twin import api
 from twin.errors import TwinError
 from twin.settings import TwinSettings
@@ -21,12 +22,8 @@ from twin.toolchain.tools import GATEWAY_TOOLS
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-OFFLINE = ["--offline"] if os.environ.get("BASTIDE_OFFLINE", "") not in ("", "0") else []
 STATIC = {
-    "packages of images": [
-        *("uv", "sync", "--frozen", "--inexact", "--compile-bytecode", "--quiet"),  # many start it afresh
-        *("--group", "guard", "--group", "gym", *OFFLINE),
-    ],
+    "packages of images": packages.COMMAND,
     "lock": ["uv", "lock", "--check", "--quiet", "--offline"],
     "format": ["ruff", "format", "--check", "--quiet", "."],
     "lint": ["ruff", "check", "--quiet", "."],

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from images.builder import definition
 from tests.nodes import needs
+from tests.support import packages
 from tests.support.command import ROOT
 from tests.support.machines import IMAGES_SWITCH
 
@@ -51,6 +52,7 @@ def main() -> int:
         definition.load(name)
     if asked.install:
         needs.install(PROGRAMS)
+    packages.install()
     return prove(asked.names)
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tests.nodes import needs, scenarios
 from tests.nodes.scenarios import Outcome
+from tests.support import packages
 from tests.support.command import ROOT
 from tests.support.machines import SWITCH
 from tests.support.nodes import Lab, LabError
@@ -101,6 +102,7 @@ def main() -> int:
     if reason := lab_needs():
         print(f"error: {reason} (or run this with --install)", file=sys.stderr)
         return 2
+    packages.install()
     REPORTS.mkdir(parents=True, exist_ok=True)
     told: list[Outcome] = []
     with ThreadPoolExecutor(max_workers=1) as beside:
