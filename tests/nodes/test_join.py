@@ -192,6 +192,37 @@ def test_a_second_run_changes_nothing(joined: Cluster) -> None:
     assert joined.play("join.yml") == dict.fromkeys((CONTROL, *WORKERS), 0)
 
 
+def test_labels_and_taints_follow_the_inventory(joined: Cluster) -> None:
+    """What it no longer names leaves the node; what others set stays."""
+    node = WORKERS[0]
+    joined.kubectl("label", "node", node, "somebody.example/else=here")
+    first: dict[str, Any] = {
+        "kubernetes_labels": {"bastide.dev/pool": "lab", "bastide.dev/tier": "a"},
+        "kubernetes_taints": ["bastide.dev/only=a:PreferNoSchedule", "bastide.dev/gone:PreferNoSchedule"],
+    }
+    then = {
+        "kubernetes_labels": {"bastide.dev/pool": "lab"},
+        "kubernetes_taints": ["bastide.dev/only=b:PreferNoSchedule"],
+    }
+    found = []
+    for asked in (first, then, {**then, "kubernetes_taints": []}):
+        words = ("move.yml", "-e", "role=kubernetes", "-e", "entry=node", "-e", json.dumps(asked))
+        joined.play(*words, "--limit", node)
+        assert joined.play(*words, "--limit", node) == {node: 0}
+        told = joined.get("node", node)
+        own = [key for key in told["metadata"]["labels"] if key.startswith(("bastide.dev/", "somebody."))]
+        taints = [(each["key"], each.get("value")) for each in told["spec"].get("taints", ())]
+        found.append((sorted(own), sorted(taints, key=str)))
+    assert found == [
+        (
+            ["bastide.dev/pool", "bastide.dev/tier", "somebody.example/else"],
+            [("bastide.dev/gone", None), ("bastide.dev/only", "a")],
+        ),
+        (["bastide.dev/pool", "somebody.example/else"], [("bastide.dev/only", "b")]),
+        (["bastide.dev/pool", "somebody.example/else"], []),
+    ]
+
+
 def test_a_pod_moves_when_its_node_is_drained(joined: Cluster) -> None:
     before = until(joined.pod)
     node = before["spec"]["nodeName"]
