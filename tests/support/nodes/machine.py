@@ -68,7 +68,10 @@ class Guest:
         """The process of the machine's systemd; 0 while it is off or restarts."""
         if not self.running or not self.process:
             return 0
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        try:
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        except OSError:  # it has ended just now
+            return 0
         return int(children[0]) if children else 0
 
     def make(self) -> None:
@@ -148,13 +151,15 @@ class Guest:
         while True:
             if not self.running:
                 raise LabError("systemd-nspawn ended")
-            if self.leader and await self._settled() and await self._answers():
+            if await self._settled() and await self._answers():
                 return
             await asyncio.sleep(0.1)
 
     async def _settled(self) -> bool:
+        if not (leader := self.leader):
+            return False
         asked = await asyncio.create_subprocess_exec(
-            *("nsenter", "-t", str(self.leader), "-a", "systemctl", "is-system-running", "--wait"),
+            *("nsenter", "-t", str(leader), "-a", "systemctl", "is-system-running", "--wait"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
         )
@@ -176,8 +181,9 @@ class Guest:
 
     async def _stop(self) -> None:
         while self.running and self.process:
-            if self.leader:  # systemd-nspawn sees it end, and takes its network link away
-                os.kill(self.leader, signal.SIGKILL)
+            if leader := self.leader:  # systemd-nspawn sees it end, and takes its network link away
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(leader, signal.SIGKILL)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self.process.wait(), 1)
         await asyncio.to_thread(cgroups.clear, self.place.name, self.name)
