@@ -29,6 +29,9 @@ from tests.support.nodes.lab import needs as lab_needs
 from twin.errors import TwinError
 
 REPORTS = ROOT / "reports" / "nodes"
+SITE = "tests/nodes/test_site.py"
+TESTS = {"site": [SITE], "tests": ["tests", f"--ignore={SITE}"]}
+"""What runs side by side: a whole environment takes as long as the rest."""
 
 
 def run_scenarios(names: Sequence[str], deadline: float) -> Iterator[Outcome]:
@@ -57,28 +60,17 @@ def serve_programs(lab: Lab) -> None:
         print(f"== no bundle of programs: {error}", flush=True)
 
 
-def run_tests() -> Iterator[Outcome]:
-    """All tests that boot machines."""
-    results = REPORTS / "tests.xml"
+def run_tests(name: str, *chosen: str) -> list[Outcome]:
+    """The `chosen` tests of those that boot machines, in one process."""
+    results = REPORTS / f"{name}.xml"
     results.unlink(missing_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "tests",
-        "-m",
-        "nodes",
-        "-q",
-        "--timeout=1800",
-        f"--junitxml={results}",
-    ]
+    options = ("-m", "nodes", "-q", "--timeout=1800", f"--junitxml={results}")
+    command = [sys.executable, "-m", "pytest", *chosen, *options]
     subprocess.run(command, cwd=ROOT, env={**os.environ, SWITCH: "1"}, check=False)
     if not results.exists():
-        yield tell(
-            Outcome(name="tests/nodes", verdict="failed", seconds=0, note="pytest ended without results")
-        )
-        return
-    yield from map(tell, scenarios.outcomes(results))
+        note = "pytest ended without results"
+        return [tell(Outcome(name=name, verdict="failed", seconds=0, note=note))]
+    return [tell(outcome) for outcome in scenarios.outcomes(results)]
 
 
 def tell(outcome: Outcome) -> Outcome:
@@ -105,14 +97,15 @@ def main() -> int:
     packages.install()
     REPORTS.mkdir(parents=True, exist_ok=True)
     told: list[Outcome] = []
-    with ThreadPoolExecutor(max_workers=1) as beside:
-        tests = None if asked.only_scenarios or asked.names else beside.submit(lambda: list(run_tests()))
+    with ThreadPoolExecutor() as beside:
+        lanes = {} if asked.only_scenarios or asked.names else TESTS
+        tests = [beside.submit(run_tests, name, *chosen) for name, chosen in lanes.items()]
         try:
             if not asked.only_tests:
                 told += run_scenarios(asked.names or scenarios.wanted(), begun + asked.minutes * 60)
         except LabError as error:
             told.append(tell(Outcome(name="lab", verdict="failed", seconds=0, note=str(error))))
-        told += tests.result() if tests else []
+        told += [outcome for lane in tests for outcome in lane.result()]
     count = {
         verdict: sum(each.verdict == verdict for each in told) for verdict in ("passed", "failed", "skipped")
     }
