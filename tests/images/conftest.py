@@ -49,14 +49,14 @@ def image(store: Layout) -> Callable[[str], Image]:
 
     def get(name: str) -> Image:
         definition, variants = resolve(name)
-        ((made, entry, _),) = build(definition, store, _order(definition, store), variants)
+        ((made, entry, _),) = build(definition, store, order_of(definition, store), variants)
         _tested[made] = entry.digest
         return Image(name=made, entry=entry, store=store)
 
     return get
 
 
-def _order(definition: Definition, store: Layout) -> Order:
+def order_of(definition: Definition, store: Layout) -> Order:
     """What the tests build from: of what roles install, the programs that the joins are tested with."""
     released = archive(definition.components)
     if not definition.roles:
