@@ -14,6 +14,8 @@ from images.builder.reading import Model
 from images.builder.tree import opened
 
 _PACKING: Final = ("-comp", "zstd", "-b", "128K", "-no-xattrs", "-quiet", "-no-progress", "-processors", "1")
+_OWNED: Final = ("-all-root", "-root-uid", "0", "-root-gid", "0", "-root-mode", "0755")
+"""The folder `/` too, which is in no archive: else it is everybody's, and the builder's."""
 _BUSYBOX: Final = "busybox"
 
 
@@ -34,7 +36,8 @@ def image(tree: Path, root: Root, laid: Path, epoch: int) -> bytes:
     if shutil.which("sqfstar") is None:
         raise ImageError("sqfstar is not installed: it packs the root", "install the package squashfs-tools")
     out = tree.with_suffix(".squashfs")
-    command = ["sqfstar", *_PACKING, "-mkfs-time", str(epoch), "-all-time", str(epoch), str(out)]
+    dated = ("-mkfs-time", str(epoch), "-all-time", str(epoch))
+    command = ["sqfstar", *_PACKING, *_OWNED, *dated, str(out)]
     done = subprocess.run(command, input=_tar(tree, root, laid, epoch), capture_output=True, check=False)
     if done.returncode != 0:
         told = done.stderr.decode(errors="replace").strip()

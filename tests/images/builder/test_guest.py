@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import socket
 import struct
 import subprocess
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from images.builder import agent, cpio, guest, kernel, verity
+from images.builder import agent, cpio, guest, kernel, squash, verity
 from images.builder.definition import load
 from images.builder.errors import ImageError
 from images.run.agent import PORT, Agent
@@ -86,6 +88,18 @@ def test_the_root_hash_changes_with_any_byte(tmp_path: Path) -> None:
     top = (tmp_path / "a").read_bytes()[201 * verity.BLOCK :][: verity.BLOCK]
     assert hashlib.sha256(top).hexdigest() == sealed.hash
     assert (tmp_path / "a").stat().st_size == (201 + 3) * verity.BLOCK
+
+
+@pytest.mark.skipif(shutil.which("unsquashfs") is None, reason="needs unsquashfs (package squashfs-tools)")
+def test_the_root_is_root_s_and_nobody_else_may_write_to_it(tmp_path: Path) -> None:
+    tree = tmp_path / "tree.tar"
+    tarfile.open(tree, "w").close()
+    root = squash.Root(folders=("proc",), keep={}, links={}, applets=())
+    made = tmp_path / "made"
+    made.write_bytes(squash.image(tree, root, tmp_path / "nothing", 1_000_000_000))
+    command = ["unsquashfs", "-quiet", "-lln", str(made)]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert [line.split()[:2] for line in listed if line] == [["drwxr-xr-x", "0/0"]] * 2
 
 
 def test_the_guest_s_own_parts_are_well_formed() -> None:
