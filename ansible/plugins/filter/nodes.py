@@ -25,7 +25,7 @@ def node_changes(node: Mapping[str, Any], labels: Mapping[str, str], taints: Seq
     noted = [taint for taint in metadata.get("annotations", {}).get(TAINTS, "").split(",") if taint]
     kept = {_kind(taint) for taint in taints}
     left = {_kind(taint) for taint in there} - kept
-    has, wants = metadata.get("labels", {}), {key: str(value) for key, value in labels.items()}
+    has, wants = dict(metadata.get("labels", {})), {key: str(value) for key, value in labels.items()}
     same = _own(metadata) == wants.keys() and wants.items() <= has.items() and noted == list(taints)
     return {
         "taint": [taint for taint in taints if taint not in there],
