@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+from tests.ansible.running import run_tasks
 from tests.support.plugins import load
 
 nodes = load("plugins/filter/nodes.py")
@@ -73,3 +76,21 @@ def test_another_value_replaces_the_old_one() -> None:
 
 def test_a_label_that_somebody_else_set_to_the_same_is_taken_over() -> None:
     assert nodes.node_changes(node({"pool": "a"}, ()), {"pool": "a"}, [])["apply"] != {}
+
+
+def test_ansible_hands_over_what_a_task_has(tmp_path: Path) -> None:
+    """Its mappings and lists are its own: they are not Python's in all that they do."""
+    has = node({"pool": "a"}, ("pool",), ({"key": "only", "effect": "NoExecute"},), "only:NoExecute")
+    call = "{{ found.stdout | from_json | bastide.nodes.node_changes(labels, taints) }}"
+    given = {
+        "found": {"stdout": json.dumps(has)},
+        "labels": {"pool": "{{ 'a' }}"},
+        "taints": "{{ ['only:NoExecute'] + [] }}",
+        "changes": call,
+    }
+    wants = "changes == {'taint': [], 'untaint': [], 'apply': {}}"
+    task = {"name": "Compare", "ansible.builtin.assert": {"that": wants}, "vars": given}
+    ran = run_tasks(tmp_path, [task])
+    assert ran.status == 0, ran.output
+    given["labels"] = {}
+    assert run_tasks(tmp_path, [task]).status != 0
