@@ -37,7 +37,8 @@ resumes under emulation, without KVM. Sizes of images: `bastide images list`. De
 not be fetched to be compared with; the node image is 428 MB as qcow2.
 
 `make up` on a machine with an empty cache: 10 to 12 minutes, nearly all of it building the toolchain; on a
-fresh clone with the toolchain cached 42 s, again 15 s. `make test` on a fresh clone: 12 minutes.
+fresh clone with the toolchain cached 42 s, again 15 s. `make test` on a fresh clone: 17 to 19 minutes;
+`make test-nodes`: half an hour.
 """
 
 

@@ -206,7 +206,7 @@ def test_labels_and_taints_follow_the_inventory(joined: Cluster) -> None:
     }
     found = []
     for asked in (first, then, {**then, "kubernetes_taints": []}):
-        words = ("move.yml", "-e", "role=kubernetes", "-e", "entry=node", "-e", json.dumps(asked))
+        words = ("move.yml", "-e", "role=kubernetes", "-e", "entry=labels", "-e", json.dumps(asked))
         joined.play(*words, "--limit", node)
         assert joined.play(*words, "--limit", node) == {node: 0}
         told = joined.get("node", node)
