@@ -121,7 +121,7 @@ class Cluster:
             except httpx.TransportError as error:
                 raise UnreachableError(f"{self.server} did not answer: {error}") from error
             pause = _asked_pause(answer)
-            if pause is None or attempt == self._attempts:
+            if answer.status_code not in _PUT_OFF or pause is None or attempt == self._attempts:
                 break
             time.sleep(min(pause, _LONGEST_PAUSE))
         return _parsed(answer)
@@ -146,10 +146,10 @@ class Cluster:
             raise UnreachableError(f"{self.server} did not answer: {error}") from error
 
 
-def _asked_pause(answer: httpx.Response) -> float | None:
-    """The seconds after which the server wants to be asked again; None where it has answered."""
+def _asked_pause(answer: httpx.Response) -> int | None:
+    """The seconds after which the server wants to be asked again, where it names them."""
     pause = answer.headers.get("Retry-After", "")
-    return float(pause) if answer.status_code in _PUT_OFF and pause.isdigit() else None
+    return int(pause) if pause.isdigit() else None
 
 
 def _parsed(answer: httpx.Response) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from components.cluster import ApiError, Cluster
 Answer = tuple[int, dict[str, str], str]
 INITIALIZING: Answer = (429, {"Retry-After": "0"}, "storage is (re)initializing")
 EVICTION: Answer = (429, {}, "Cannot evict pod as it would violate the pod's disruption budget.")
+OVERLOADED: Answer = (500, {"Retry-After": "7"}, "it may have been done")
 READY: Answer = (200, {}, "here")
 
 
@@ -69,4 +70,11 @@ def test_a_server_that_is_never_ready_is_given_up() -> None:
 def test_a_refusal_without_a_time_is_told_at_once() -> None:
     with server(EVICTION, READY) as (cluster, asked), pytest.raises(ApiError, match="disruption budget"):
         cluster.request("POST", "/eviction", {})
+    assert len(asked) == 1
+
+
+def test_what_may_have_been_done_is_told_with_the_pause_that_was_asked_for() -> None:
+    with server(OVERLOADED, READY) as (cluster, asked), pytest.raises(ApiError) as told:
+        cluster.request("POST", "/things", {})
+    assert told.value.status["details"] == {"retryAfterSeconds": 7}
     assert len(asked) == 1

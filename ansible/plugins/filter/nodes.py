@@ -35,7 +35,7 @@ def node_changes(node: Mapping[str, Any], labels: Mapping[str, str], taints: Seq
 
 
 def _applied(name: str, labels: Mapping[str, str], taints: Sequence[str]) -> dict[str, Any]:
-    told = {"name": name, "labels": dict(labels), "annotations": {TAINTS: ",".join(taints)}}
+    told = {"name": name, "labels": labels, "annotations": {TAINTS: ",".join(taints)}}
     return {"apiVersion": "v1", "kind": "Node", "metadata": told}
 
 

@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from images.builder import debian
 from images.builder.errors import ImageError
 from tests.support.command import ROOT
 from tests.support.processes import running
+from tests.support.project import eventually
 
 RELEASE = "Origin: Debian\nDate: Sat, 12 Sep 2026 07:55:41 UTC\n"
 SUITES = ("debian/dists/trixie", "debian/dists/trixie-updates", "debian-security/dists/trixie-security")
@@ -112,8 +112,5 @@ def test_nothing_of_a_killed_build_goes_on(tmp_path: Path) -> None:
             silent.accept()  # apt asks: the tree has begun
             assert len(running(str(tmp_path))) > 3
             process.kill()
-        deadline = time.monotonic() + 10
-        while (left := running(str(tmp_path))) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        assert left == {}
+        eventually(lambda: not running(str(tmp_path)), "the end of all that it started", 10)
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
