@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from images.builder.errors import ROOM, ImageError, last_lines
+from images.builder.namespaces import CONTAINED
 
 SUITE: Final = "trixie"
 DISTRO: Final = "debian-13"
@@ -28,9 +29,6 @@ MIRROR: Final = "http://deb.debian.org"
 """Debian's own; packages are proven by the archive's signature, whatever brings them."""
 _DATE = re.compile(r"^Date: (.+)$", re.MULTILINE)
 _SECONDS: Final = 30
-_NAMESPACES: Final = ("--mount", "--propagation", "private", "--pid", "--mount-proc")
-CONTAINED: Final = ("setpriv", "--pdeathsig", "KILL", "unshare", *_NAMESPACES, "--fork", "--kill-child")
-"""Before a command that root runs: no process and no mount of it outlives the build, however that ends."""
 _UNDOCUMENTED: Final = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",

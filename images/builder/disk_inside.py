@@ -17,8 +17,9 @@ from typing import Final
 
 from filelock import FileLock
 
-from images.builder.debian import CONTAINED, Archive, bootstrap
+from images.builder.debian import Archive, bootstrap
 from images.builder.errors import ROOM, ImageError, last_lines
+from images.builder.namespaces import CONTAINED
 from twin.settings import TwinSettings
 
 TOOLS: Final = (

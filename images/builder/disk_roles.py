@@ -22,10 +22,11 @@ import yaml
 
 from components.model import matrix
 from components.upstream import catalog
-from images.builder.debian import CONTAINED, DISTRO
+from images.builder.debian import DISTRO
 from images.builder.disk_definition import Accelerator, Disk
 from images.builder.disk_inside import ENTER, Inside, failed
 from images.builder.errors import ImageError
+from images.builder.namespaces import CONTAINED
 
 _COLLECTION: Final = Path(__file__).resolve().parents[2] / "ansible"
 VENDORS: Final = "BASTIDE_VENDOR_MIRROR_"

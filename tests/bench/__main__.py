@@ -8,27 +8,16 @@ from __future__ import annotations
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.bench import benches, cells, gateway, guests, images, inventory, latency, usage
-from tests.bench.measure import RUNS, Figure, timed
+from tests.bench.measure import RUNS, Figure
 from tests.bench.page import FIGURES
-from tests.support.command import BASTIDE
-
-
-@contextmanager
-def raised(folder: Path) -> Iterator[Mapping[str, str]]:
-    """The environment `twin` in a home of its own; the variables under which to use it."""
-    variables = {**os.environ, "BASTIDE_HOME": str(folder / "home"), "BASTIDE_PORT": "0"}
-    try:
-        timed([BASTIDE, "up", "twin", "--json"], variables)
-        yield variables
-    finally:
-        timed([BASTIDE, "twin", "twin", "reset"], variables)
 
 
 def take(chosen: list[str], place: benches.Place) -> Iterator[Figure]:
@@ -42,10 +31,11 @@ def take(chosen: list[str], place: benches.Place) -> Iterator[Figure]:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # leave in good order
     chosen = sys.argv[1:]
     figures: list[Figure] = []
-    with tempfile.TemporaryDirectory(prefix="bench") as name, raised(Path(name)) as variables:
-        for figure in take(chosen, benches.Place(folder=Path(name), variables=variables)):
+    with tempfile.TemporaryDirectory(prefix="bench") as name, ExitStack() as leaving:
+        for figure in take(chosen, benches.Place(folder=Path(name), leaving=leaving)):
             figures.append(figure)
             sys.stderr.write(f"{json.dumps(figure.as_json())}\n")
     taken = {figure.name: figure.as_json() for figure in figures}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from tests.bench import programs
@@ -20,10 +22,18 @@ TENANTS = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A scratch folder, and the variables of the raised environment."""
+    """A scratch folder, and the environment `twin`, raised in it for the first figure that asks."""
 
     folder: Path
-    variables: Mapping[str, str]
+    leaving: ExitStack
+
+    @cached_property
+    def variables(self) -> Mapping[str, str]:
+        """The variables under which the environment is used; it is gone when `leaving` is closed."""
+        variables = {**os.environ, "BASTIDE_HOME": str(self.folder / "home"), "BASTIDE_PORT": "0"}
+        self.leaving.callback(timed, [BASTIDE, "twin", "twin", "reset"], variables)
+        timed([BASTIDE, "up", "twin", "--json"], variables)
+        return variables
 
     def exports(self) -> dict[str, str]:
         """The variables for plain `pulumi`, as `bastide env` prints them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,7 +25,7 @@ WARM = 0.1
 @contextmanager
 def _loaded(place: Place) -> Iterator[tuple[Engine, str]]:
     store = place.folder / "cells"
-    timed([BASTIDE, "images", "build", IMAGE, "--store", store], place.variables)
+    timed([BASTIDE, "images", "build", IMAGE, "--store", store], os.environ)
     with podman.engine() as engine:
         yield engine, engine.load(Layout(store), IMAGE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ def image_cold(place: Place) -> Figure:
     store, number = place.folder / "images", itertools.count()
 
     def ours() -> float:
-        return _build(place, store.with_name(f"images-{next(number)}"))
+        return _build(store.with_name(f"images-{next(number)}"))
 
     def peer() -> float:
         target = place.folder / "peer.tar"
@@ -42,13 +43,13 @@ def image_again(place: Place) -> Figure:
         peer_is="`bastide images list`, which reads the same definitions and the catalogue",
     )
     store = place.folder / "images-again"
-    _build(place, store)
+    _build(store)
     listing = [BASTIDE, "images", "list", "--store", store]
-    return figure.take(lambda: _build(place, store), lambda: timed(listing, place.variables))
+    return figure.take(lambda: _build(store), lambda: timed(listing, os.environ))
 
 
-def _build(place: Place, store: Path) -> float:
-    return timed([BASTIDE, "images", "build", IMAGE, "--store", store], place.variables)
+def _build(store: Path) -> float:
+    return timed([BASTIDE, "images", "build", IMAGE, "--store", store], os.environ)
 
 
 def _taken(what: Callable[[], None]) -> float:

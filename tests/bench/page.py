@@ -23,7 +23,7 @@ They are never part of `make test`. Taken on {cores} cores, with the stand-in pl
 
 NOTES = """
 `pack_share` misses its aim. Most of the difference is starting, not judging: before the program the engine
-starts a second language host and the pack, each a Python process that loads gRPC and Pulumi's SDK. All 43
+starts a second language host and the pack, each a Python process that loads gRPC and Pulumi's SDK. All
 rules judge the objects of one tenant in a few milliseconds.
 
 `component` was met by the release before (1.11 times) and is missed by this one.

@@ -109,6 +109,9 @@ def main() -> int:
     count = {
         verdict: sum(each.verdict == verdict for each in told) for verdict in ("passed", "failed", "skipped")
     }
+    for outcome in told:
+        if outcome.verdict == "failed":
+            tell(outcome)  # once more, where one looks first
     print(", ".join(f"{number} {verdict}" for verdict, number in count.items()), end="")
     print(f" in {time.monotonic() - begun:.0f} s", flush=True)
     return 0 if count["passed"] and not count["failed"] else 1

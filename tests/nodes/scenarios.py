@@ -12,15 +12,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from images.builder.namespaces import CONTAINED
 from tests.support.plugins import COLLECTION
 
 CASES = ("default", "alternative")
 _LIMIT = 1500
 """Seconds after which a scenario is ended and failed."""
-_TOGETHER = (
-    *("setpriv", "--pdeathsig", "KILL"),  # where this process ends, so does the scenario ...
-    *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),  # ... and all that it started
-)
 _BAD = re.compile(r"^(fatal|failed|E  |FAILED|ERROR|CRITICAL|error:)|\[ERROR\]|UNREACHABLE|^\* .*=> ")
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -83,7 +80,7 @@ def run(name: str, reports: Path, environ: Mapping[str, str]) -> Outcome:
 
 def _molecule(name: str, log: Path, environ: Mapping[str, str]) -> int:
     molecule = str(Path(sys.executable).with_name("molecule"))
-    command = [*_TOGETHER, molecule, "test", "--scenario-name", name]
+    command = [*CONTAINED, molecule, "test", "--scenario-name", name]
     with log.open("w") as out:
         child = subprocess.Popen(
             command,

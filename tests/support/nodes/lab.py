@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from filelock import FileLock
 
+from images.builder.namespaces import OWN
 from tests.support.command import ROOT, Done
 from tests.support.nodes.places import RUNTIME, LabError, Place
 
@@ -95,10 +96,6 @@ class Machine:
         self.lab.order("reset", self.name)
 
 
-_CAGE = (
-    *("unshare", "--mount", "--propagation", "private"),  # mounts end with the keeper
-    *("--pid", "--fork", "--kill-child", "--mount-proc"),  # and so do all processes
-)
 _PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -131,7 +128,7 @@ class Lab:
         RUNTIME.mkdir(parents=True, exist_ok=True)
         with (RUNTIME / f".{self.place.name}.log").open("w") as log:
             self.keeper = subprocess.Popen(
-                [*_CAGE, *_keeper(self.place.name, detached)],
+                [*OWN, *_keeper(self.place.name, detached)],
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL if detached else subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -192,7 +189,7 @@ class Lab:
         """The words before a command that make it run as root in machine `name`; it is switched on."""
         leader = str(self.order("on", name)["leader"])
         keeper = (self.place.run / "keeper.pid").read_text()
-        return ["nsenter", "-t", keeper, "-p", "-m", "nsenter", "-t", leader, "-a", "--wd=/", "--"]
+        return ["nsenter", "-t", keeper, "-p", "-m", "nsenter", "-t", leader, "-a", "--wdns=/", "--"]
 
     def remove(self, name: str) -> None:
         self.order("remove", name)
