@@ -37,7 +37,7 @@ class ControlPlane(Model):
     shared: Flag = Field(
         default=False,
         description="Whether its machines share the endpoint's address among themselves (VRRP); else a load "
-        "balancer, or the one machine, has it.",
+        "balancer, or the one machine, has it. Needs an IPv4 address, and no OpenStack.",
     )
 
 

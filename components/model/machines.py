@@ -44,6 +44,30 @@ def control_plane(draft: Draft) -> Iterator[ConfigProblem]:
         yield draft.problem(FOUNDATION, ("pools", i, "controlPlane"), pool.control_plane, rule, mend)
 
 
+def shared_endpoint(draft: Draft) -> Iterator[ConfigProblem]:
+    """An address that machines hand to each other: IPv4, and on networks that let them."""
+    hosts = draft.foundation.hosts if draft.foundation else None
+    if hosts is None or not hosts.control_plane.shared:
+        return
+    path: Path_ = ("hosts", "controlPlane", "shared")
+    if any(
+        pool.control_plane and isinstance(pool, OpenStackPool) for _, pool in real_pools(draft.foundation)
+    ):
+        rule = "must not be true where OpenStack runs control plane machines: its ports know no other address"
+        yield draft.problem(
+            FOUNDATION, path, True, rule, "Remove it, and set `loadBalancer: true` on the site."
+        )
+    endpoint = hosts.control_plane.endpoint
+    try:
+        known = ip_address(endpoint).version == 4
+    except ValueError:
+        known = False
+    if not known:
+        rule = "must be an IPv4 address where `shared` is true: the machines take it over as it stands here"
+        mend = "Write an address of the machines' network that no machine has, or remove `shared`."
+        yield draft.problem(FOUNDATION, ("hosts", "controlPlane", "endpoint"), endpoint, rule, mend)
+
+
 def fabric(draft: Draft) -> Iterator[ConfigProblem]:
     """RDMA runs on a network of its own role."""
     if draft.foundation is None:
@@ -134,4 +158,7 @@ def repositories(draft: Draft) -> Iterator[ConfigProblem]:
     yield from unknown(draft, FOUNDATION, named, "the vendor of an accelerator", vendors)
 
 
-RULES = (settings, control_plane, fabric, racks, addresses, snapshots, software, partitions, repositories)
+RULES = (
+    *(settings, control_plane, shared_endpoint, fabric, racks, addresses),
+    *(snapshots, software, partitions, repositories),
+)

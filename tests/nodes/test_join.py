@@ -8,29 +8,18 @@ from __future__ import annotations
 
 import base64
 import json
-import re
-import sys
-import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
-import yaml
 
-from tests.support.command import ROOT, Done, run
-from tests.support.nodes import Lab, Machine
-from tests.support.nodes.inventory import inventory_of
-from tests.support.nodes.kubernetes import POD, connect_pods, make_bundle
+from tests.nodes.cluster import Cluster, made, until
+from tests.support.nodes import Lab
+from tests.support.nodes.kubernetes import POD
+from twin.toolchain.tools import CONTAINERD
 
-pytestmark = [pytest.mark.nodes, pytest.mark.timeout(1800)]
-HERE = Path(__file__).parent
-SCENARIO = ROOT / "ansible/extensions/molecule/kubernetes_default/inventory.yml"
+pytestmark = [pytest.mark.nodes, pytest.mark.timeout(3600)]
 CONTROL, WORKERS = "control", ("worker-1", "worker-2")
-_RECAP = re.compile(r"^(\S+) +: ok=\d+ +changed=(\d+)", re.MULTILINE)
-PATIENCE = 120
-"""Seconds that the cluster may take for a step; pods start within two on an idle computer."""
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -49,84 +38,30 @@ DEPLOYMENT = {
 }
 
 
-@dataclass
-class Cluster:
-    """Three machines, and how Ansible and kubectl reach them."""
-
-    folder: Path
-    machines: dict[str, Machine]
-    said: str = ""
-
-    def play(self, name: str, *options: str) -> dict[str, int]:
-        """Run a playbook; how many tasks changed something, by host. Fails with the end of the output."""
-        done = self.try_play(name, *options)
-        assert done.code == 0, done.text[-6000:]
-        return {host: int(count) for host, count in _RECAP.findall(done.out)}
-
-    def try_play(self, name: str, *options: str) -> Done:
-        environ = {
-            "ANSIBLE_COLLECTIONS_PATH": str(self.folder),
-            "ANSIBLE_HOME": str(self.folder / "ansible"),
-            "ANSIBLE_PIPELINING": "1",
-            "ANSIBLE_NOCOLOR": "1",
-        }
-        program = Path(sys.executable).with_name("ansible-playbook")
-        inventory = self.folder / "inventory.yml"
-        done = run(program, "-i", inventory, HERE / name, *options, env=environ, timeout=1500)
-        self.said += done.text
-        return done
-
-    def kubectl(self, *words: str) -> str:
-        done = self.machines[CONTROL].run("kubectl", "--kubeconfig=/etc/kubernetes/admin.conf", *words)
-        assert done.code == 0, done.text
-        return done.out
-
-    def get(self, *words: str) -> Any:
-        return json.loads(self.kubectl("get", *words, "--output=json"))
-
-    def apply(self, document: dict[str, Any]) -> None:
-        script = 'printf %s "$1" | kubectl --kubeconfig=/etc/kubernetes/admin.conf apply -f -'
-        done = self.machines[CONTROL].run("sh", "-ec", script, "sh", json.dumps(document))
-        assert done.code == 0, done.text
-
-    def pod(self) -> dict[str, Any] | None:
-        """The pod of the deployment that runs and is not on its way out."""
-        for pod in self.get("pods", "--selector=app=lab")["items"]:
-            if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
-                return dict(pod)
-        return None
-
-
-def until(what: Callable[[], Any]) -> Any:
-    """What it gives once that is something; fails after `PATIENCE`."""
-    end = time.monotonic() + PATIENCE
-    while not (found := what()):
-        assert time.monotonic() < end, f"nothing after {PATIENCE} s: {what}"
-        time.sleep(1)
-    return found
+def running(cluster: Cluster) -> dict[str, Any] | None:
+    """The pod of the deployment that runs and is not on its way out."""
+    for pod in cluster.get("pods", "--selector=app=lab")["items"]:
+        if pod["status"]["phase"] == "Running" and "deletionTimestamp" not in pod["metadata"]:
+            return dict(pod)
+    return None
 
 
 @pytest.fixture(scope="module")
 def cluster(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Cluster:
-    """Three fresh machines with the inventory that their roles need; nothing has been played yet."""
+    """Three fresh machines, kubelet's folder of one a volume of its own, as the role storage makes it."""
     folder = tmp_path_factory.mktemp("join")
-    (folder / "ansible_collections/bastide").mkdir(parents=True)
-    (folder / "ansible_collections/bastide/nodes").symlink_to(ROOT / "ansible")
-    lab.serve_artifacts(make_bundle(folder / "bundle"))
-    machines = {machine.name: machine for machine in lab.add(CONTROL, *WORKERS)}
-    connect_pods(list(machines.values()))
-    inventory = inventory_of(lab, *machines)
-    inventory["all"]["children"] = {"control_plane": {"hosts": {CONTROL: None}}}
-    scenario = yaml.safe_load(SCENARIO.read_text())["all"]["vars"]
-    inventory["all"]["vars"] |= {
-        **scenario,
-        "kubernetes_labels": {"bastide.dev/pool": "lab"},
-        "kubernetes_kubeconfig": str(folder / "kubeconfig"),
-        "lifecycle_kubectl": "/usr/local/bin/kubectl",
-        "lifecycle_for_good": False,
-    }
-    (folder / "inventory.yml").write_text(yaml.safe_dump(inventory))
-    return Cluster(folder, machines)
+    cluster = made(
+        lab,
+        folder,
+        [CONTROL],
+        WORKERS,
+        kubernetes_labels={"bastide.dev/pool": "lab"},
+        kubernetes_kubeconfig=str(folder / "kubeconfig"),
+    )
+    for worker in WORKERS:
+        own = "mkdir -p /var/lib/kubelet && mount --bind /var/lib/kubelet /var/lib/kubelet"
+        assert cluster.machines[worker].run("sh", "-ec", own).code == 0
+    return cluster
 
 
 @pytest.fixture(scope="module")
@@ -139,26 +74,16 @@ def joined(cluster: Cluster) -> Cluster:
 
 
 def test_every_machine_is_a_ready_node(joined: Cluster) -> None:
-    def ready() -> dict[str, str]:
-        nodes = joined.get("nodes")["items"]
-        found = {
-            node["metadata"]["name"]: node["status"]["nodeInfo"]["containerRuntimeVersion"]
-            for node in nodes
-            for condition in node["status"]["conditions"]
-            if (condition["type"], condition["status"]) == ("Ready", "True")
-        }
-        return found if len(found) == 1 + len(WORKERS) else {}
-
-    assert until(ready) == dict.fromkeys((CONTROL, *WORKERS), "containerd://2.3.7")
-    assert all(
-        node["metadata"]["labels"]["bastide.dev/pool"] == "lab" for node in joined.get("nodes")["items"]
-    )
+    nodes = until(lambda: joined.ready(1 + len(WORKERS)))
+    runtimes = {name: node["status"]["nodeInfo"]["containerRuntimeVersion"] for name, node in nodes.items()}
+    assert runtimes == dict.fromkeys((CONTROL, *WORKERS), f"containerd://{CONTAINERD.version}")
+    assert {node["metadata"]["labels"]["bastide.dev/pool"] for node in nodes.values()} == {"lab"}
     kubeconfig = joined.folder / "kubeconfig"
     assert kubeconfig.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_pod_from_a_local_image_runs_and_answers(joined: Cluster) -> None:
-    pod = until(joined.pod)
+    pod = until(partial(running, joined))
     assert pod["spec"]["nodeName"] in WORKERS
     address = pod["status"]["podIP"]
     asked = "exec 3<>/dev/tcp/$0/8080; printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3"
@@ -224,10 +149,10 @@ def test_labels_and_taints_follow_the_inventory(joined: Cluster) -> None:
 
 
 def test_a_pod_moves_when_its_node_is_drained(joined: Cluster) -> None:
-    before = until(joined.pod)
+    before = until(partial(running, joined))
     node = before["spec"]["nodeName"]
     joined.play("move.yml", "-e", "role=lifecycle", "-e", "entry=drain", "--limit", node)
-    after = until(joined.pod)
+    after = until(partial(running, joined))
     assert {node, after["spec"]["nodeName"]} == set(WORKERS)
     assert joined.get("node", node)["spec"]["unschedulable"] is True
     joined.play("move.yml", "-e", "role=lifecycle", "-e", "entry=uncordon", "--limit", node)
@@ -235,7 +160,7 @@ def test_a_pod_moves_when_its_node_is_drained(joined: Cluster) -> None:
 
 
 def test_a_host_that_was_reset_joins_again_even_after_an_interruption(joined: Cluster) -> None:
-    pod = until(joined.pod)
+    pod = until(partial(running, joined))
     leaver = next(name for name in WORKERS if name != pod["spec"]["nodeName"])
     machine = joined.machines[leaver]
     joined.play("move.yml", "-e", "role=kubernetes", "-e", "entry=reset", "--limit", leaver)

@@ -27,6 +27,14 @@ pytestmark = [
     pytest.mark.skipif(bool(qemu.absent()), reason=f"a virtual machine {qemu.absent()}"),
 ]
 
+_INTERRUPTED = """
+head --bytes=64 /dev/urandom > /run/key
+cryptsetup luksFormat --batch-mode --label=bastide-unsealed --pbkdf=pbkdf2 --pbkdf-force-iterations=1000 \
+  --key-file=/run/key /dev/nvme1n1
+rm /run/key
+"""
+"""What is left of a disk where sealing it was interrupted: a header whose only key is gone."""
+
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Iterator[Machine]:
@@ -47,6 +55,7 @@ def test_disks_are_sealed_survive_a_boot_and_are_wiped(machine: Machine) -> None
     )
     assert "foreign" in machine.refused("storage", {"storage_wipe_devices": ["/dev/nvme1n1"]}, tasks="wipe")
     guest.run("wipefs", "--all", "/dev/nvme1n1")
+    guest.run("sh", "-ec", _INTERRUPTED)
 
     machine.must("storage", disks)
     assert UNCHANGED in machine.must("storage", disks)
@@ -63,6 +72,8 @@ def test_disks_are_sealed_survive_a_boot_and_are_wiped(machine: Machine) -> None
 
     half = {"storage_wipe_devices": ["/dev/nvme0n1"]}
     assert "the whole group: found '2'" in machine.refused("storage", half, tasks="wipe")
+    at_work = ("--unit=containerd", "--working-directory=/var/lib/containerd", "sleep", "infinity")
+    guest.run("systemd-run", *at_work)
     machine.must("storage", disks, tasks="wipe")
     wiped = machine.report("storage.wipe")["devices"]
     assert [(disk["serial"], disk["method"], disk["keys"]) for disk in wiped] == [

@@ -33,6 +33,8 @@ def _state(disk: dict[str, Any] | None, groups: dict[str, str], label: str, grou
         return "absent: no such block device"
     luks = disk["fstype"] == "crypto_LUKS" and disk["label"] == label
     volume = disk["fstype"] == "LVM2_member" and groups.get(disk["path"]) == group
+    if disk["fstype"] == "crypto_LUKS" and disk["label"] == f"{label}-unsealed":
+        return "empty"  # sealing it was interrupted; its only key is destroyed
     return "ours" if luks or volume else _others(disk)
 
 

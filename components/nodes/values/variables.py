@@ -34,6 +34,8 @@ _OF_MACHINES: Final = (
 _OF_PODS: Final = (("10250", "tcp"), ("4240", "tcp"), ("9100", "tcp"), ("9400", "tcp"))
 _OF_CONTROL_PLANE: Final = (("6443", "tcp"), ("2379-2380", "tcp"))
 _API: Final = (("6443", "tcp"),)
+_SHARED: Final = (("", "vrrp"),)
+"""By which the control plane's machines agree on who has the endpoint's address. It has no ports."""
 _LISTED: Final = ("-C", "-o", "ControlMaster=auto", "-o", "ControlPersist=60s")
 _PINNED: Final[Mapping[str, str]] = {
     "StrictHostKeyChecking": "yes",
@@ -226,13 +228,18 @@ def _zones(outputs: FoundationOutputs) -> list[dict[str, Any]]:
 
 def _listen(outputs: FoundationOutputs, *, control_plane: bool) -> list[dict[str, str]]:
     """What is open to the networks of the machines and to pods."""
-    machines = [*_OF_MACHINES, *(_OF_CONTROL_PLANE if control_plane else ())]
+    shared = control_plane and _settings(outputs).control_plane.shared
+    machines = [
+        *_OF_MACHINES,
+        *(_OF_CONTROL_PLANE if control_plane else ()),
+        *(_SHARED if shared else ()),
+    ]
     pods = [*_OF_PODS, *(_API if control_plane else ())]
     roles = {each.role for each in outputs.networks}
     opened = [(zone, machines) for zone in sorted(_machine_zones(outputs)) if zone in roles]
     opened += [("pods", pods)] if "pods" in roles else []
     return [
-        {"port": port, "protocol": protocol, "zone": zone}
+        {**({"port": port} if port else {}), "protocol": protocol, "zone": zone}
         for zone, ports in opened
         for port, protocol in ports
     ]

@@ -25,7 +25,10 @@ NODE: dict[str, Any] = {
         {"name": "services", "cidrs": ["10.96.0.0/12"]},
         {"name": "public", "cidrs": ["0.0.0.0/0"]},
     ],
-    "base_listen": [{"port": "30000-32767", "protocol": "tcp", "zone": "public"}],
+    "base_listen": [
+        {"port": "30000-32767", "protocol": "tcp", "zone": "public"},
+        {"protocol": "vrrp", "zone": "management"},
+    ],
 }
 PLAIN: dict[str, Any] = {"base_administration": ["10.0.0.0/24"], "base_ipv6": False, "base_huge_pages": 512}
 KINDS = ("firewall.nft", "sshd.conf", "sysctl.conf", "audit.rules", "sudoers", "chrony.conf", "modprobe.conf")

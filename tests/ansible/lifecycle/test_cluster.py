@@ -183,13 +183,13 @@ def test_only_known_hosts_that_are_named_leave(fleet: Stage, cluster: Cluster, l
     assert (names(cluster), fleet.log()) == ({"cp1", *WORKERS}, [])
 
 
-@pytest.mark.fault
 def running(cluster: Cluster, name: str) -> bool:
     status = cluster.get(f"{SPACE}/pods/{name}")["status"]
     ready = {each["type"] for each in status.get("conditions", []) if each["status"] == "True"}
     return "Ready" in ready
 
 
+@pytest.mark.fault
 def test_a_budget_holds_the_node_and_its_pods_are_named(fleet: Stage, cluster: Cluster) -> None:
     cluster.request("POST", f"{SPACE}/pods", pod("held", "w3"))
     budget = {

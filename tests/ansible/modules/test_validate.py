@@ -48,6 +48,16 @@ def test_the_report_stays_on_the_machine_but_not_in_check_mode(tmp_path: Path) -
     assert json.loads((tmp_path / "reports/base.validation.json").read_text()) == answer["report"]
 
 
+def test_a_check_with_patience_waits_for_what_becomes_true(tmp_path: Path) -> None:
+    """The program answers differently from its second call on."""
+    mark = tmp_path / "asked"
+    twice = ["sh", "-c", 'test -e "$0" && echo ok || touch "$0"', str(mark)]
+    assert asked(tmp_path, {"command": twice, "equals": "ok"})["failed"]
+    mark.unlink()
+    answer = asked(tmp_path, {"command": twice, "equals": "ok", "patience": 10})
+    assert answer["report"]["passed"]
+
+
 def test_what_needs_hardware_is_skipped_and_said_so(tmp_path: Path) -> None:
     check = {"path": "/dev/none", "exists": True, "hardware": True}
     with_it, without = asked(tmp_path, check), asked(tmp_path, check, hardware=False)

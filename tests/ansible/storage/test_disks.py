@@ -28,6 +28,7 @@ def states(disk: dict[str, Any] | None, physical: str = "") -> dict[str, str]:
         ({}, "", "empty"),
         ({}, PHYSICAL, "empty"),
         ({"fstype": "crypto_LUKS", "label": "bastide"}, "", "ours"),
+        ({"fstype": "crypto_LUKS", "label": "bastide-unsealed"}, "", "empty"),
         ({"fstype": "crypto_LUKS", "label": None}, "", "foreign: holds crypto_LUKS"),
         ({"fstype": "crypto_LUKS", "label": "home"}, "", "foreign: holds crypto_LUKS with the label home"),
         ({"fstype": "LVM2_member"}, PHYSICAL, "ours"),

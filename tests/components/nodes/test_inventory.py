@@ -104,12 +104,23 @@ def test_sandboxes_get_their_runtimes_and_others_none() -> None:
 
 def test_the_control_plane_opens_the_api_to_machines_and_pods_only() -> None:
     built = made(fleet())
-    api = [each["zone"] for each in built.variables("one")["base_listen"] if each["port"] == "6443"]
-    etcd = [each["zone"] for each in built.variables("one")["base_listen"] if each["port"] == "2379-2380"]
+    api = [each["zone"] for each in built.variables("one")["base_listen"] if each.get("port") == "6443"]
+    etcd = [each["zone"] for each in built.variables("one")["base_listen"] if each.get("port") == "2379-2380"]
     assert (api, etcd) == (["management", "pods"], ["management"])
     assert not {"6443", "2379-2380"} & {each["port"] for each in built.variables("gpu-9")["base_listen"]}
     zones = {each["name"] for each in built.common["base_zones"]}
     assert {each["zone"] for each in built.variables("one")["base_listen"]} <= zones
+
+
+def test_machines_that_share_the_endpoint_let_each_other_s_vrrp_in() -> None:
+    def zones(outputs: FoundationOutputs, host: str) -> list[str]:
+        listen = made(outputs).variables(host)["base_listen"]
+        return [each["zone"] for each in listen if each["protocol"] == "vrrp"]
+
+    shared = changed("settings.controlPlane.shared", True)
+    assert zones(shared, "one") == ["management"]
+    assert zones(shared, "gpu-9") == []
+    assert zones(fleet(), "one") == []
 
 
 def options(arguments: str) -> dict[str, str]:

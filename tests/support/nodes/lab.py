@@ -33,6 +33,8 @@ NEEDED = {
     "systemd-nspawn": "systemd-container",
 }
 """A program -> the Debian package that holds it."""
+ANSWER = 300
+"""Seconds that the keeper may take for an order: copying a machine's files and booting it."""
 _counter = itertools.count()
 
 
@@ -118,7 +120,7 @@ class Lab:
     ) -> None:
         if self.keeper and self.keeper.stdin:
             self.keeper.stdin.close()
-            self.keeper.wait(timeout=60)
+            self.keeper.wait(timeout=300)
 
     def start(self, *, detached: bool) -> None:
         """Start the keeper; a detached one lives until `end`, whatever becomes of this process."""
@@ -159,13 +161,13 @@ class Lab:
     def order(self, verb: str, name: str = "", **more: Any) -> Any:
         """Ask the keeper; raises LabError with what it says."""
         with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(180)
+            line.settimeout(ANSWER)
             try:
                 line.connect(str(self.place.socket))
+                line.sendall(json.dumps({"verb": verb, "name": name, **more}).encode() + b"\n")
+                answer = json.loads(line.makefile().readline() or '{"error": "the lab ended"}')
             except OSError as error:
-                raise LabError(f"no lab {self.place.name!r} is running ({error})") from error
-            line.sendall(json.dumps({"verb": verb, "name": name, **more}).encode() + b"\n")
-            answer = json.loads(line.makefile().readline() or '{"error": "the lab ended"}')
+                raise LabError(f"the lab {self.place.name!r} does not answer ({error})") from error
         if "error" in answer:
             raise LabError(answer["error"])
         return answer["result"]
