@@ -194,8 +194,9 @@ class Project:
     def refresh(self, *flags: str, **environ: str) -> Result:
         return self.run("refresh", "--yes", "--skip-preview", *self._on, *flags, **environ)
 
-    def destroy(self, *flags: str, **environ: str) -> Result:
-        return self.run("destroy", "--yes", "--skip-preview", *self._on, *flags, **environ)
+    def destroy(self, *flags: str, timeout: float = _TIMEOUT, **environ: str) -> Result:
+        started = self.start("destroy", "--yes", "--skip-preview", *self._on, *flags, **environ)
+        return started.result(timeout)
 
     def import_(self, token: str, name: str, resource_id: str, *flags: str, **environ: str) -> Result:
         arguments = ("import", token, name, resource_id, "--yes", "--skip-preview", *self._on, *flags)

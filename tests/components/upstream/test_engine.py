@@ -109,6 +109,7 @@ def real(chart: Chart) -> dict[str, Any]:
     return made
 
 
+@pytest.mark.timeout(900)  # an API server was seen to hold a definition for two minutes
 def test_objects_land_on_stand_ins_and_go_with_them(project: Project, cluster: Cluster) -> None:
     every = [chart.name for chart in catalog.charts()]
     write(project, charts=every, certificates=["web"])
@@ -124,7 +125,7 @@ def test_objects_land_on_stand_ins_and_go_with_them(project: Project, cluster: C
     kept = cluster.get("/apis/cert-manager.io/v1/namespaces/default/certificates/web")
     assert kept["spec"] == {"secretName": "web"}
     assert set(project.up().ok().ops().values()) == {"same"}
-    project.destroy().ok()
+    project.destroy(timeout=600).ok()
     assert cluster.items(DEFINITIONS) == []
 
 
