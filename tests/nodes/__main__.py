@@ -3,8 +3,8 @@
     python -m tests.nodes [--install] [--minutes N] [--only-scenarios | --only-tests] [SCENARIO...]
 
 Needs root on Debian. `--install` (or CI=true) fetches the packages that are missing; else they are named.
-BASTIDE_TEST_WORKERS (default 2) scenarios run at a time, the tests beside them. After `--minutes` none is
-started any more: those are told as skipped. It fails where nothing ran.
+BASTIDE_TEST_WORKERS (default 2) scenarios run at a time, the tests beside them. After `--minutes` nothing is
+started any more: what is left is told as skipped. It fails where nothing ran.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -29,9 +29,13 @@ from tests.support.nodes.lab import needs as lab_needs
 from twin.errors import TwinError
 
 REPORTS = ROOT / "reports" / "nodes"
-SITE = "tests/nodes/test_site.py"
-TESTS = {"site": [SITE], "tests": ["tests", f"--ignore={SITE}"]}
-"""What runs side by side: a whole environment takes as long as the rest."""
+SITE, HA = "tests/nodes/test_site.py", "tests/nodes/test_ha.py"
+LANES = (
+    {"site": [SITE]},
+    {"tests": ["tests", f"--ignore={SITE}", f"--ignore={HA}"], "ha": [HA]},
+)
+"""What runs side by side: a whole environment takes as long as the rest. A lane's tests come in their order."""
+_LATE = "no time was left for it"
 
 
 def run_scenarios(names: Sequence[str], deadline: float) -> Iterator[Outcome]:
@@ -39,7 +43,7 @@ def run_scenarios(names: Sequence[str], deadline: float) -> Iterator[Outcome]:
 
     def one(name: str) -> Outcome:
         if time.monotonic() > deadline:
-            return tell(Outcome(name=name, verdict="skipped", seconds=0, note="no time was left for it"))
+            return tell(Outcome(name=name, verdict="skipped", seconds=0, note=_LATE))
         return tell(scenarios.run(name, REPORTS, environ))
 
     workers = int(os.environ.get("BASTIDE_TEST_WORKERS", "2"))
@@ -58,6 +62,17 @@ def serve_programs(lab: Lab) -> None:
         lab.serve_artifacts(make_bundle(lab.place.disk / "artifacts"))
     except TwinError as error:
         print(f"== no bundle of programs: {error}", flush=True)
+
+
+def run_lane(lane: Mapping[str, Sequence[str]], deadline: float) -> list[Outcome]:
+    """The tests of a lane, group by group; none starts after `deadline`."""
+    told = []
+    for name, chosen in lane.items():
+        if time.monotonic() > deadline:
+            told.append(tell(Outcome(name=name, verdict="skipped", seconds=0, note=_LATE)))
+        else:
+            told += run_tests(name, *chosen)
+    return told
 
 
 def run_tests(name: str, *chosen: str) -> list[Outcome]:
@@ -89,6 +104,7 @@ def main() -> int:
     parser.add_argument("names", nargs="*")
     asked = parser.parse_args()
     begun = time.monotonic()
+    deadline = begun + asked.minutes * 60
     if asked.install:
         needs.install()
     if reason := lab_needs():
@@ -98,11 +114,11 @@ def main() -> int:
     REPORTS.mkdir(parents=True, exist_ok=True)
     told: list[Outcome] = []
     with ThreadPoolExecutor() as beside:
-        lanes = {} if asked.only_scenarios or asked.names else TESTS
-        tests = [beside.submit(run_tests, name, *chosen) for name, chosen in lanes.items()]
+        lanes = () if asked.only_scenarios or asked.names else LANES
+        tests = [beside.submit(run_lane, lane, deadline) for lane in lanes]
         try:
             if not asked.only_tests:
-                told += run_scenarios(asked.names or scenarios.wanted(), begun + asked.minutes * 60)
+                told += run_scenarios(asked.names or scenarios.wanted(), deadline)
         except LabError as error:
             told.append(tell(Outcome(name="lab", verdict="failed", seconds=0, note=str(error))))
         told += [outcome for lane in tests for outcome in lane.result()]

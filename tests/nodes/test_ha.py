@@ -49,9 +49,9 @@ def members(cluster: Cluster, component: str) -> dict[str, dict[str, Any]]:
     }
 
 
-def all_of(cluster: Cluster, component: str, count: int) -> dict[str, dict[str, Any]]:
-    """The same once there are `count` of them."""
-    return dict(until(lambda: len(found := members(cluster, component)) == count and found))
+def all_of(cluster: Cluster, component: str, *hosts: str) -> dict[str, dict[str, Any]]:
+    """The same once they are on these hosts and no others."""
+    return dict(until(lambda: set(found := members(cluster, component)) == set(hosts) and found))
 
 
 def holders(cluster: Cluster) -> list[Machine]:
@@ -63,7 +63,7 @@ def holders(cluster: Cluster) -> list[Machine]:
 def test_each_runs_a_member_of_etcd_and_an_api_server(trio: Cluster) -> None:
     assert set(until(lambda: trio.ready(len(MEMBERS)))) == set(MEMBERS)
     for component in ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"):
-        assert set(all_of(trio, component, 3)) == set(MEMBERS)
+        all_of(trio, component, *MEMBERS)
 
 
 def test_all_encrypt_with_the_same_key(trio: Cluster) -> None:
@@ -81,7 +81,7 @@ def test_a_change_is_brought_to_one_after_another(trio: Cluster) -> None:
     audit = json.dumps({"kubernetes_audit": {"days": 7, "files": 3, "megabytes": 10}})
     trio.play("join.yml", "-e", audit)
     spans = []
-    for pod in all_of(trio, "kube-apiserver", 3).values():
+    for pod in all_of(trio, "kube-apiserver", *MEMBERS).values():
         assert "--audit-log-maxage=7" in pod["spec"]["containers"][0]["command"]
         ready = next(each for each in pod["status"]["conditions"] if each["type"] == "Ready")
         started = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
@@ -102,6 +102,7 @@ def test_the_api_outlives_the_host_that_has_its_address(trio: Cluster) -> None:
     until(lambda: trio.ready(len(MEMBERS)))
     assert trio.get("configmap", "kept", "--namespace=default")["metadata"]["name"] == "kept"
     until(lambda: len(holders(trio)) == 1)
+    all_of(trio, "etcd", *MEMBERS)
 
 
 def test_a_member_leaves_and_comes_back(trio: Cluster) -> None:
@@ -111,7 +112,7 @@ def test_a_member_leaves_and_comes_back(trio: Cluster) -> None:
     trio.play("move.yml", "-e", "role=kubernetes", "-e", "entry=reset", "--limit", leaver)
     trio.kubectl("delete", "node", leaver)
     assert trio.machines[leaver].run("systemctl", "is-active", "keepalived").out.strip() == "inactive"
-    assert set(all_of(trio, "etcd", 2)) == set(MEMBERS[:2])
+    all_of(trio, "etcd", *MEMBERS[:2])
     before = len(trio.said)
     changed = trio.play("join.yml", "-vvvv")
     assert changed[leaver] > 0
@@ -119,5 +120,5 @@ def test_a_member_leaves_and_comes_back(trio: Cluster) -> None:
     pods = members(trio, "kube-apiserver").values()
     known = {pod["metadata"]["annotations"]["bastide.dev/configuration"] for pod in pods}
     assert set(KEY.findall(trio.said[before:])) <= known
-    assert set(all_of(trio, "etcd", 3)) == set(MEMBERS)
+    all_of(trio, "etcd", *MEMBERS)
     assert trio.kubectl("get", "--raw", "/readyz") == "ok"

@@ -111,6 +111,21 @@ def test_what_no_time_is_left_for_is_told_as_skipped(monkeypatch: pytest.MonkeyP
         assert [each.verdict for each in main.run_scenarios(["base_default"], deadline)] == [verdict]
 
 
+def test_a_lane_starts_no_tests_after_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    ends = time.monotonic() + 60
+    ran: list[str] = []
+
+    def run(name: str, *_: str) -> list[Outcome]:
+        ran.append(name)
+        monkeypatch.setattr(time, "monotonic", lambda: ends + 1)
+        return [Outcome(name=name, verdict="passed", seconds=1)]
+
+    monkeypatch.setattr(main, "run_tests", run)
+    told = main.run_lane({"first": ["a"], "second": ["b"]}, ends)
+    assert [(each.name, each.verdict) for each in told] == [("first", "passed"), ("second", "skipped")]
+    assert ran == ["first"]
+
+
 def test_apt_sources_of_this_release_are_read_in_both_forms(tmp_path: Path) -> None:
     (tmp_path / "sources.list.d").mkdir()
     (tmp_path / "sources.list").write_text(
