@@ -2,7 +2,8 @@
 
 A guest whose memory is kept can become a snapshot: its memory is a file already, so only the devices' state
 is written. A resumed guest maps that file privately (copy on write): many resume from one snapshot, and none
-changes it. The agent then puts clock and randomness right.
+changes it. The agent then puts clock and randomness right. A snapshot goes with the root that its memory
+knows, and holds the guest's secrets: only its owner may look into its folder, and into that of a run.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -29,6 +31,7 @@ Accelerator: TypeAlias = Literal["kvm", "tcg"]
 BOOT_SECONDS: Final = 120.0
 _POLL: Final = 0.001
 _SNAPSHOT: Final = "snapshot.json"
+_KEPT: Final = ("memory", "state")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +65,11 @@ class Machine:
                 f"{path}: {error}", "lay the image's files out first, and name its machine"
             ) from error
         return content
+
+    def digests(self) -> dict[str, str]:
+        """Of the description, and of the image's files that a resumed guest still reads: its root."""
+        words = " ".join(self.description()["arguments"])
+        return _digests(self.files, (f"qemu-{self.name}.json", *re.findall(r"\$\{files\}/([\w.-]+)", words)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,14 +105,14 @@ class Guest:
         """Make a snapshot of this guest in the folder `into`, and end it; raises `ImageError`."""
         if self._memory is None:
             raise ImageError("guest: its memory is in no file", "start it with `kept`, then it can be kept")
-        into.mkdir(parents=True)
+        into.mkdir(mode=0o700, parents=True)
         monitor = Qmp(_connected(self.folder / "qmp", self.folder, self.process))
         monitor.keep_state(into / "state")
         monitor.close()
         self.end()
         self._memory.rename(into / "memory")
-        about = {"machine": self.machine.name, "qemu": version(), **_digests(into)}
-        (into / _SNAPSHOT).write_text(json.dumps(about))
+        about = {"machine": self.machine.name, "qemu": version(), "image": self.machine.digests()}
+        (into / _SNAPSHOT).write_text(json.dumps({**about, **_digests(into, _KEPT)}))
         return Snapshot(folder=into, machine=self.machine)
 
     def end(self) -> None:
@@ -114,11 +122,13 @@ class Guest:
 
 
 def open_snapshot(folder: Path, files: Path, accelerator: Accelerator = "tcg") -> Snapshot:
-    """The snapshot in `folder`; raises `ImageError` where a byte changed or for another QEMU."""
+    """The snapshot in `folder`; raises `ImageError` where a byte changed, for another QEMU or image."""
     try:
         about = json.loads((folder / _SNAPSHOT).read_text())
-        found = _digests(folder)
-    except (OSError, ValueError) as error:
+        found = _digests(folder, _KEPT)
+        machine = Machine(files=files, name=about["machine"], accelerator=accelerator)
+        image = machine.digests()
+    except (OSError, ValueError, KeyError) as error:
         raise ImageError(f"snapshot {folder}: {error}", "make the snapshot again") from error
     if changed := [name for name, digest in found.items() if about.get(name) != digest]:
         raise ImageError(f"snapshot {folder}: altered: {', '.join(changed)}", "make the snapshot again")
@@ -126,15 +136,18 @@ def open_snapshot(folder: Path, files: Path, accelerator: Accelerator = "tcg") -
         raise ImageError(
             f"snapshot {folder}: made by {about['qemu']}, here is {version()}", "make the snapshot again"
         )
-    return Snapshot(
-        folder=folder, machine=Machine(files=files, name=about["machine"], accelerator=accelerator)
-    )
+    if about.get("image") != image:
+        raise ImageError(
+            f"snapshot {folder}: made of another image than {files}",
+            "give the files of its own image, or make the snapshot again of this one",
+        )
+    return Snapshot(folder=folder, machine=machine)
 
 
 @contextlib.contextmanager
 def started(machine: Machine, folder: Path, *, kept: bool = False) -> Iterator[Guest]:
     """A guest that was booted and has said hello; `kept` puts its memory into a file, for a snapshot."""
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)
     memory = folder / "memory" if kept else None
     command = machine.command(folder, "kept" if kept else "private", "boot", memory)
     with _running(command, folder) as process:
@@ -145,7 +158,7 @@ def started(machine: Machine, folder: Path, *, kept: bool = False) -> Iterator[G
 @contextlib.contextmanager
 def resumed(snapshot: Snapshot, folder: Path) -> Iterator[Guest]:
     """A guest that goes on from a snapshot, with its clock and its randomness put right."""
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)
     command = snapshot.machine.command(folder, "resumed", "", snapshot.memory)
     with _running([*command, "-incoming", "defer"], folder) as process:
         monitor = Qmp(_connected(folder / "qmp", folder, process))
@@ -198,9 +211,9 @@ def _connected(path: Path, folder: Path, process: subprocess.Popen[bytes]) -> so
         time.sleep(_POLL)
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def _digests(folder: Path, names: Sequence[str]) -> dict[str, str]:
     found = {}
-    for name in ("memory", "state"):
+    for name in names:
         with (folder / name).open("rb") as file:
             found[name] = hashlib.file_digest(file, "sha256").hexdigest()
     return found

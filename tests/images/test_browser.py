@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import html
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 
 from images.builder.definition import load
 from tests.images.conftest import Image
+from tests.support.gateway.wire import until
 from tests.support.images import contract, podman
 from tests.support.images.picture import Picture
 from tests.support.images.podman import Container
@@ -26,6 +29,17 @@ PAGE = """<!doctype html><title>Two colours</title>
 <p style="margin: 300px 0 0 0; font: 32px sans-serif">Rendered here</p>"""
 FORM = """<title>form</title><input id="name"><button onclick="
 document.title = 'hello ' + document.getElementById('name').value">go</button>"""
+
+SERVER = "http://127.0.0.1:8080/v1/page"
+"""Where the server is, as a page in its browser sees it."""
+PROCESSES = """
+from contextlib import suppress
+from pathlib import Path
+for path in Path("/proc").glob("[0-9]*"):
+    with suppress(OSError):
+        state = (path / "stat").read_text().rpartition(")")[2].split()[0]
+        print(path.name, state, (path / "cmdline").read_text().replace("\\0", " "))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +122,42 @@ def test_it_says_whether_it_runs_pages_in_a_sandbox_of_its_own(browser: Containe
     about = browser.ask("GET", "/v1/browser").json()
     assert "Chrome/" in about["version"]
     assert about["sandbox"] in ("namespaces", "none")
+
+
+def test_a_page_does_not_drive_the_server_that_drives_it(browser: Container) -> None:
+    """Neither by script nor by a form, which sends JSON as `<name>=<value>` and shows the answer."""
+    page(browser, html="<title>its own</title>", session="victim")
+    body = json.dumps({"session": "victim", "actions": [{"evaluate": "document.title = 'taken'"}]})
+    sent = f"fetch('{SERVER}', {{method: 'POST', mode: 'no-cors', body: {json.dumps(body)}}})"
+    page(browser, html="<p>x", actions=[{"evaluate": f"{sent}.then(() => 'sent', error => String(error))"}])
+    name, _, value = map(html.escape, body.partition("="))
+    form = (
+        f'<form method=post enctype=text/plain action={SERVER}><input name="{name}" value="{value}"></form>'
+    )
+    page(browser, html=form, session="attacker")
+    submit = [{"evaluate": "setTimeout(() => document.forms[0].submit(), 0)"}]
+    browser.ask("POST", "/v1/page", {"session": "attacker", "actions": submit})
+    until(lambda: "from_a_page" in page(browser, session="attacker")["text"], "the form is refused", 30)
+    assert page(browser, session="victim")["title"] == "its own"
+
+
+def test_what_a_killed_browser_leaves_is_reaped(browser: Container) -> None:
+    page(browser, html="x")
+    (main,) = [number for number, _, command in processes(browser) if _drives(command)]
+    browser.exec("/usr/bin/python3", "-c", f"import os; os.kill({main}, 9)")
+    until(lambda: page(browser, html="<title>next</title>")["title"] == "next", "another is started", 60)
+    until(lambda: all(state != "Z" for _, state, _ in processes(browser)), "no zombie is left", 30)
+
+
+def processes(browser: Container) -> list[tuple[str, str, str]]:
+    """Number, state and command line of each process in the container."""
+    done = browser.exec("/usr/bin/python3", "-c", PROCESSES)
+    assert done.returncode == 0, done.stderr
+    return [
+        (number, state, line)
+        for number, state, line in (each.split(" ", 2) for each in done.stdout.splitlines())
+    ]
+
+
+def _drives(command: str) -> bool:
+    return "--remote-debugging-pipe" in command and "--type=" not in command

@@ -89,6 +89,13 @@ def test_an_altered_snapshot_is_refused(kept: tuple[Guest, Snapshot], tmp_path: 
         qemu.open_snapshot(copy, snapshot.machine.files)
 
 
+def test_a_snapshot_is_refused_over_another_root(kept: tuple[Guest, Snapshot], tmp_path: Path) -> None:
+    _, snapshot = kept
+    rebuilt = _with_flipped_root(snapshot.machine.files, tmp_path / "files")
+    with pytest.raises(ImageError, match="made of another image"):
+        qemu.open_snapshot(snapshot.folder, rebuilt)
+
+
 @pytest.mark.parametrize("title", ["root.img", "initramfs.cpio"])
 def test_a_flipped_byte_is_refused_before_the_start(found: Image, tmp_path: Path, title: str) -> None:
     copy = type(found.store)(
@@ -104,15 +111,19 @@ def test_a_flipped_byte_is_refused_before_the_start(found: Image, tmp_path: Path
 
 
 def test_a_flipped_byte_of_the_root_is_refused_by_the_kernel_too(laid: Path, tmp_path: Path) -> None:
-    altered = Path(shutil.copytree(laid, tmp_path / "files", symlinks=True))
-    content = (laid / "root.img").read_bytes()
-    (altered / "root.img").unlink()
-    (altered / "root.img").write_bytes(content)
-    flip(altered / "root.img", 0)
+    altered = _with_flipped_root(laid, tmp_path / "files")
     started = qemu.started(Machine(files=altered, name="microvm"), tmp_path / "run")
     with pytest.raises(ImageError, match="no answer"), started:
         pass
     assert "the root file system is not the one that was built" in (tmp_path / "run" / "console").read_text()
+
+
+def _with_flipped_root(laid: Path, into: Path) -> Path:
+    altered = Path(shutil.copytree(laid, into, symlinks=True))
+    (altered / "root.img").unlink()
+    shutil.copyfile(laid / "root.img", altered / "root.img")
+    flip(altered / "root.img", 0)
+    return altered
 
 
 def flip(path: Path, at: int) -> None:

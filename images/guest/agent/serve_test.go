@@ -3,10 +3,15 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 func asked(t *testing.T, server *server, line string) answer {
@@ -67,6 +72,52 @@ func TestALinkDoesNotLeadOut(t *testing.T) {
 	}
 	if reply := asked(t, server, `{"id":1,"op":"get","path":"out"}`); reply.OK {
 		t.Fatal("it led out")
+	}
+}
+
+func TestWhatIsNoPlainFileIsNotWrittenAndHoldsNobodyUp(t *testing.T) {
+	server := newTried(t)
+	if err := unix.Mkfifo(filepath.Join(folder, "pipe"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Symlink("there", filepath.Join(folder, "link")), os.Mkdir(filepath.Join(folder, "dir"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"pipe", "link", "dir"} {
+		replied := make(chan answer, 1)
+		go func() { replied <- asked(t, server, `{"id":1,"op":"put","path":"`+name+`","data":"aGk="}`) }()
+		select {
+		case reply := <-replied:
+			if reply.OK || !strings.Contains(reply.Error, "no plain file") {
+				t.Errorf("%s: %+v", name, reply)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatal(name + " holds it up")
+		}
+	}
+}
+
+func TestAFileIsReplacedAsAWhole(t *testing.T) {
+	server := newTried(t)
+	path := filepath.Join(folder, "file")
+	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reader, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer reader.Close()
+	if reply := asked(t, server, `{"id":1,"op":"put","path":"file","data":"aGk="}`); !reply.OK {
+		t.Fatal(reply.Error)
+	}
+	before, _ := io.ReadAll(reader)
+	after, _ := os.ReadFile(path)
+	if string(before) != "before" || string(after) != "hi" {
+		t.Fatal(string(before), string(after))
+	}
+	if left, _ := os.ReadDir(folder); len(left) != 1 {
+		t.Fatal(left)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"unsafe"
@@ -20,7 +21,7 @@ const (
 // folder is where put and get work; tests name another.
 var folder = work
 
-// put writes a file below the work folder, for the unprivileged user.
+// put writes a file below the work folder, for the unprivileged user: readers see the old one or the new one.
 func put(asked request) error {
 	if len(asked.Data) > fileLimit {
 		return fmt.Errorf("put: %d bytes, at most %d", len(asked.Data), fileLimit)
@@ -30,22 +31,44 @@ func put(asked request) error {
 		return err
 	}
 	defer root.Close()
+	if about, err := root.Lstat(asked.Path); err == nil && !about.Mode().IsRegular() {
+		return fmt.Errorf("put: %s is no plain file", asked.Path)
+	}
+	parent := filepath.Dir(asked.Path)
+	if err := root.MkdirAll(parent, 0o700); err != nil {
+		return fmt.Errorf("put: %w", err)
+	}
+	if err := own(root, parent); err != nil {
+		return err
+	}
+	draft := filepath.Join(parent, fmt.Sprintf(".put-%x", rand.Uint64()))
+	err = write(root, draft, asked)
+	if err == nil {
+		err = root.Rename(draft, asked.Path)
+	}
+	if err != nil {
+		_ = root.Remove(draft)
+		return fmt.Errorf("put: %w", err)
+	}
+	return nil
+}
+
+// write makes a file that was not there.
+func write(root *os.Root, path string, asked request) error {
+	file, err := root.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
 	mode := os.FileMode(asked.Mode & 0o777)
 	if asked.Mode == 0 {
 		mode = 0o600
 	}
-	if parent := filepath.Dir(asked.Path); parent != "." {
-		if err := root.MkdirAll(parent, 0o700); err != nil {
-			return fmt.Errorf("put: %w", err)
-		}
-		if err := own(root, parent); err != nil {
-			return err
-		}
+	_, err = file.Write(asked.Data)
+	err = errors.Join(err, file.Chmod(mode))
+	if os.Geteuid() == 0 {
+		err = errors.Join(err, file.Chown(sandbox, sandbox))
 	}
-	if err := root.WriteFile(asked.Path, asked.Data, mode); err != nil {
-		return fmt.Errorf("put: %w", err)
-	}
-	return errors.Join(root.Chmod(asked.Path, mode), own(root, asked.Path))
+	return errors.Join(err, file.Close())
 }
 
 func own(root *os.Root, path string) error {

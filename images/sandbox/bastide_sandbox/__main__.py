@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from bastide_sandbox import first
+
 KINDS: Final = ("code", "browser", "computer", "gym")
 MIB: Final = 2**20
 
@@ -27,6 +29,8 @@ def arguments(line: list[str] | None = None) -> argparse.Namespace:
 def main() -> None:
     """Serve."""
     asked = arguments()
+    if os.getpid() == 1:
+        first.serve_below()
     os.umask(0o022)
     os.chdir(asked.work)
     host, _, port = asked.listen.rpartition(":")

@@ -1,7 +1,11 @@
-"""HTTP for the servers: a table of routes, JSON or bytes as answers, refusals with stable codes."""
+"""HTTP for the servers: a table of routes, JSON or bytes as answers, refusals with stable codes.
+
+A page in a browser is no caller: in the browser sandbox, it could else drive the server that drives it.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import sys
@@ -107,6 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> Answer:
         body = self._body()
         path = unquote(urlsplit(self.path).path)
+        if path != "/healthz" and any(_of_page(name) for name in self.headers):
+            raise SandboxError(
+                403, "from_a_page", "Origin or Sec-Fetch-* is set: no page in a browser may call"
+            )
         method = "GET" if self.command == "HEAD" else self.command
         found = [(route, re.fullmatch(route.pattern, path)) for route in self.server.routes]
         there = [(route, match) for route, match in found if match]
@@ -125,4 +133,15 @@ class _Handler(BaseHTTPRequestHandler):
         if int(length) > BODY_BYTES:
             self.close_connection = True
             raise SandboxError(413, "too_large", f"a body has at most {BODY_BYTES} bytes")
-        return self.rfile.read(int(length))
+        body = b""
+        with contextlib.suppress(OSError):
+            body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            self.close_connection = True
+            raise SandboxError(400, "short_body", f"the body ended before its {length} bytes")
+        return body
+
+
+def _of_page(header: str) -> bool:
+    """Whether browsers set it and let no page leave it out: `Origin` goes with all that changes anything."""
+    return header.lower() == "origin" or header.lower().startswith("sec-fetch-")

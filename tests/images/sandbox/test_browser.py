@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ import pytest
 
 from bastide_sandbox.browser.cdp import Browser, until
 from bastide_sandbox.errors import SandboxError
+from tests.support.gateway.wire import until as until_true
 
 STAND_IN = """
 import json, os
@@ -75,3 +78,33 @@ def test_a_browser_that_ends_says_so_at_once(browser: Browser) -> None:
     with pytest.raises(SandboxError):
         browser.call("Echo", {})
     assert not browser.alive
+
+
+def test_nothing_is_written_where_a_browser_was(browser: Browser) -> None:
+    """Its descriptor's number may be another's by then: a caller's socket, say."""
+    written = browser._out
+    with pytest.raises(SandboxError):
+        browser.call("Exit", {})
+    read, write = os.pipe()
+    os.dup2(write, written)
+    os.set_blocking(read, False)
+    try:
+        with pytest.raises(SandboxError) as found:
+            browser.call("Echo", {}, seconds=0.1)
+        assert found.value.code == "browser_ended"
+        with pytest.raises(BlockingIOError):
+            os.read(read, 1)
+    finally:
+        for descriptor in {read, write, written}:
+            os.close(descriptor)
+
+
+def test_a_browser_that_ends_waits_for_who_writes(browser: Browser) -> None:
+    with browser._lock:
+        os.kill(browser.process, signal.SIGKILL)
+        time.sleep(0.2)
+        assert browser.alive
+        os.fstat(browser._out)
+    until_true(lambda: not browser.alive, "its end is seen", 10)
+    with browser._lock, pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(browser._out)

@@ -105,6 +105,21 @@ def test_a_process_that_ends_in_a_cell_is_replaced(code: Client, ending: str) ->
     code.ask("DELETE", "/v1/sessions/dies")
 
 
+def test_what_a_dead_process_started_ends_with_it_and_nothing_else_does(code: Client) -> None:
+    start = (
+        "import os, subprocess as s; print(s.Popen(['sleep', '600'], start_new_session=True).pid, flush=True)"
+    )
+    bystander = int(code.cell(start, session="bystander")["stdout"])
+    told = code.cell(f"{start}; os._exit(3)", session="leaves")
+    assert told["error"]["code"] == "kernel_died"
+    assert "exit 3" in told["error"]["message"]
+    assert not alive(int(told["stdout"]))
+    assert alive(bystander)
+    assert code.ask("DELETE", "/v1/sessions/bystander")[0] == 200
+    assert not alive(bystander)
+    code.ask("DELETE", "/v1/sessions/leaves")
+
+
 def test_a_process_killed_between_cells_is_replaced(code: Client) -> None:
     process = int(code.cell("import os; os.getpid()", session="between")["result"])
     os.kill(process, signal.SIGKILL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -57,6 +58,39 @@ def test_what_cannot_be_done_says_why(folder: Client, tmp_path: Path) -> None:
     assert folder.ask("GET", "/nothing")[1]["error"]["code"] == "no_such_path"
     status, answer = folder.ask("GET", "/fault")
     assert (status, answer["error"]["code"]) == (500, "internal")
+
+
+@pytest.mark.parametrize("header", ["Origin: null", "Origin: http://127.0.0.1:8080", "sec-fetch-site: none"])
+def test_a_page_in_a_browser_may_not_call(folder: Client, header: str) -> None:
+    """What it sends after the refused request, as its body, is not taken for a request of its own."""
+    hidden = "PUT /v1/files/x HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+    head = f"PUT /v1/files/x HTTP/1.1\r\nHost: x\r\n{header}\r\nContent-Length: {len(hidden)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", folder.port), timeout=30) as connection:
+        connection.sendall((head + hidden).encode())
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b'"code": "from_a_page"' in answer
+    assert answer.count(b"HTTP/1.1") == 1
+    assert folder.ask("GET", "/v1/files") == (200, {"files": []})
+
+
+def test_health_is_told_to_anybody(folder: Client) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", folder.port, timeout=30)
+    connection.request("GET", "/healthz", headers={"Origin": "http://a.test", "Sec-Fetch-Site": "cross-site"})
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_body_that_ends_early_changes_nothing(folder: Client) -> None:
+    folder.raw("PUT", "/v1/files/x", b"as it was")
+    with socket.create_connection(("127.0.0.1", folder.port), timeout=30) as connection:
+        connection.sendall(b"PUT /v1/files/x HTTP/1.1\r\nHost: x\r\nContent-Length: 8\r\n\r\nhalf")
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b'"code": "short_body"' in answer
+    assert folder.raw("GET", "/v1/files/x") == (200, b"as it was")
 
 
 @pytest.mark.parametrize(

@@ -48,10 +48,12 @@ class Browser:
         answers: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         message = {"id": number, "method": method, "params": parameters}
         with self._lock:
+            if not self.alive:  # its descriptors are closed, and may be another's
+                raise _gone()
             self._waiting[number] = answers
             self._write({**message, "sessionId": session} if session else message)
         try:
-            answer = answers.get(timeout=max(seconds, 0.001)) if self.alive else {}
+            answer = answers.get(timeout=max(seconds, 0.001))
         except queue.Empty:
             raise SandboxError(504, "timeout", f"the page did not answer within {seconds:.1f} s") from None
         finally:
@@ -90,11 +92,12 @@ class Browser:
             *messages, rest = (rest + piece).split(b"\0")
             for message in messages:
                 self._deliver(json.loads(message))
-        self.alive = False
+        with self._lock:
+            self.alive = False
+            os.close(self._in)
+            os.close(self._out)
         for waiting in [*self._waiting.values(), *self._watching.values()]:
             waiting.put({})
-        os.close(self._in)
-        os.close(self._out)
 
     def _deliver(self, message: dict[str, Any]) -> None:
         if "id" in message:

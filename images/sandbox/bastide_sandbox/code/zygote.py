@@ -1,8 +1,8 @@
 """The process that kernels are forked from, with Python's usual modules loaded; it runs no cell itself.
 
 Asked over a socket, one JSON object a line: `{"start": "python"}` with three file descriptors (control,
-output, errors) answers `{"process": <id>}`; `{"end": <id>}` ends a kernel with all that it started and
-answers `{"status": <as waitpid tells it>}`. It ends with its socket.
+output, errors) answers `{"process": <id>}`; `{"end": <id>}` ends a kernel with all that it started, and what
+kernels left that ended themselves; it answers `{"status": <as waitpid tells it>}`. It ends with its socket.
 """
 
 from __future__ import annotations
@@ -89,13 +89,16 @@ class Zygote:
             os._exit(status)  # nothing of the parent's may run here
 
     def end(self, process: int) -> dict[str, Any]:
-        """Kill the kernel `process` and all that came of it, and reap it; no other process is touched."""
-        if process in self.kernels - self.ended.keys():
-            killed = _freeze(process)
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
+        """Kill the kernel `process` and all that came of it, and reap it; living kernels are not touched.
+
+        What a dead kernel left came to this process, and is killed too.
+        """
+        living = self.kernels - self.ended.keys()
+        killed = _kill_below(os.getpid(), living - {process})
+        if process in living:
+            _signal({process}, signal.SIGKILL)  # whatever /proc told: it is waited for
             self._reap(process)
-            self._see_off(killed)
+        self._see_off(killed)
         while self._reap(-1, os.WNOHANG):
             pass
         self.kernels.discard(process)
@@ -122,30 +125,31 @@ def _exists(process: int) -> bool:
     return Path(f"/proc/{process}").exists()
 
 
-def _freeze(top: int) -> set[int]:
-    """Stop `top` and its descendants until no new one shows, then kill the descendants; which they are."""
+def _kill_below(top: int, spared: set[int]) -> set[int]:
+    """Stop what is below `top`, without `spared` and theirs, until no new one shows; kill it and tell it."""
     seen: set[int] = set()
     for _ in range(_ROUNDS):
-        now = {top, *_below(top)}
-        for process in now:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGSTOP)
+        now = _below(top, spared)
+        _signal(now, signal.SIGSTOP)
         if now == seen:
             break
         seen = now
-    below = seen - {top}
-    for process in below:
+    _signal(seen, signal.SIGKILL)
+    return seen
+
+
+def _signal(processes: set[int], number: signal.Signals) -> None:
+    for process in processes:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(process, signal.SIGKILL)
-    return below
+            os.kill(process, number)
 
 
-def _below(top: int) -> set[int]:
+def _below(top: int, spared: set[int]) -> set[int]:
     parents = dict(_parents())
     found: set[int] = set()
     grown = {top}
     while grown:
-        grown = {process for process, parent in parents.items() if parent in grown} - found
+        grown = {process for process, parent in parents.items() if parent in grown} - found - spared
         found |= grown
     return found
 

@@ -1,0 +1,1 @@
+"""What starts the guests and speaks with them, without QEMU."""
