@@ -34,7 +34,7 @@ LANES = (
     {"site": [SITE]},
     {"tests": ["tests", f"--ignore={SITE}", f"--ignore={HA}"], "ha": [HA]},
 )
-"""What runs side by side: a whole environment takes as long as the rest. A lane's tests come in their order."""
+"""What runs side by side: a whole environment takes as long as the rest. A lane keeps its order."""
 _LATE = "no time was left for it"
 
 
