@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
-from tests.support.command import ROOT
+from components.upstream import catalog
 from tests.support.nodes.lab import Lab
-
-CATALOG = ROOT / "components/upstream/catalog.yaml"
 
 
 def inventory_of(lab: Lab, *names: str) -> dict[str, Any]:
@@ -39,11 +35,6 @@ def variables(lab: Lab) -> dict[str, Any]:
         "bastide_hardware": False,
         "bastide_artifacts": lab.artifacts
         or {"url": "http://mirror/artifacts", "digest": "sha256:" + "0" * 64},
-        **versions(),
+        "runtime_pause_image": catalog.image("pause"),
+        **catalog.programs(),
     }
-
-
-def versions() -> dict[str, str]:
-    """The variables that carry the version of a program of the catalogue -> that version."""
-    catalog = yaml.safe_load(CATALOG.read_text())
-    return {entry["variable"]: str(entry["version"]) for entry in catalog.get("hosts", {}).values()}
