@@ -64,13 +64,13 @@ def test_the_package_mirror_is_down(tmp_path: Path, lab: Lab, one: Machine) -> N
     one.run("sh", "-c", "rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin")
     lab.cut_mirror()
     try:
-        fault = only(play(tmp_path, lab, role("patch")))
+        fault = only(play(tmp_path, lab, role("due"), role("patch")))
     finally:
         lab.cut_mirror(down=False)
     assert (fault["host"], fault["cause"]) == ("one", "package-mirror")
     assert fault["step"].startswith("bastide.nodes.lifecycle : ")
     assert "base_package_mirror" in fault["mend"]
-    ran = play(tmp_path, lab, role("patch"))
+    ran = play(tmp_path, lab, role("due"), role("patch"))
     assert ran.status == 0, ran.output
 
 
@@ -105,7 +105,7 @@ def test_the_disk_is_full(tmp_path: Path, lab: Lab, one: Machine) -> None:
 
 
 def test_too_little_space_is_told_before_a_patch(tmp_path: Path, lab: Lab) -> None:
-    fault = only(play(tmp_path, lab, role("patch", lifecycle_free=10**9)))
+    fault = only(play(tmp_path, lab, role("due", lifecycle_free=10**9), role("patch")))
     assert (fault["host"], fault["cause"]) == ("one", "disk-full")
     assert "Free space in /var" in fault["mend"]
 
