@@ -132,7 +132,7 @@ def key(folder: Path, passphrase_file: Path | None) -> tuple[Path, Path]:
 def sign(of: Layout, private: Path, passphrase_file: Path | None) -> Path:
     """Compare every byte with the catalogue, then sign that; the signature's path. Raises `ImageError`."""
     if problems := [*differences(of.root, Catalogue.read(of.root))]:
-        raise ImageError("\n".join(problems), "build the images that are named again; then sign")
+        raise ImageError("\n".join(problems), "build the images that are named again (--again); then sign")
     return sign_catalogue(of.root, private, passphrase(passphrase_file))
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from images.builder import golang
-from images.builder.errors import ImageError, last_lines
+from images.builder.errors import ImageError, failed
 from images.builder.packages import Package
 from twin.errors import TwinError
 from twin.progress import Silent
@@ -26,8 +26,7 @@ def build(source: Path, into: Path) -> Path:
     program = into / "agent"
     done = _go(source, "build", *_FLAGS, "-o", str(program), ".")
     if done.returncode != 0:
-        told = last_lines(done.stderr)
-        raise ImageError(f"agent: go build of {source} failed:\n{told}", "mend what is named above")
+        raise failed("agent", f"go build of {source} failed", done.stderr)
     return program
 
 

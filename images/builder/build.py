@@ -6,10 +6,7 @@ import ast
 import hashlib
 import importlib
 import json
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,12 +16,15 @@ from images.builder import provenance, sbom
 from images.builder.catalogue import Catalogue, Entry, File
 from images.builder.debian import Archive
 from images.builder.definition import Definition, digest_of
+from images.builder.drafts import draft, sweep
 from images.builder.errors import ImageError
 from images.builder.layout import CONFIG, LAYER, MANIFEST, Descriptor, Layout
 from images.builder.work import Artifact, Work
 
 HERE: Final = Path(__file__).parent
-PAPERS: Final = tuple(HERE / name for name in ("build.py", "sbom.py", "provenance.py", "archive.py"))
+PAPERS: Final = tuple(
+    HERE / name for name in ("build.py", "sbom.py", "provenance.py", "archive.py", "licences.yaml")
+)
 """What decides about an image's papers, whatever its kind."""
 _FILE: Final = "application/octet-stream"
 
@@ -47,18 +47,20 @@ def build(
 ) -> Iterator[tuple[str, Entry, bool]]:
     """Build variants of an image, all by default; of each its name, its entry and whether it is new.
 
-    Raises `ImageError`. What was interrupted left nothing but its draft folder, which nobody reads.
+    Raises `ImageError`. What was killed left drafts, which nobody reads and the next build deletes.
     """
     store.create()
     for variant in variants or definition.variants or ("",):
         name = f"{definition.name}-{variant}" if variant else definition.name
         key = inputs(definition, variant, order)
         known = Catalogue.read(store.root).images.get(name)
-        if known and known.inputs == key and not order.again:
+        if known and known.inputs == key and not order.again and _whole(store, name, known):
             yield name, known, False
             continue
         waiting = partial(order.tell, "another build is at work: waiting")
-        with store.building(waiting), _draft(name) as folder:
+        with store.building(waiting), draft(name) as folder:
+            for left in (*store.sweep(), *sweep()):
+                order.tell(f"deleted what a killed build left: {left}")
             work = Work(
                 folder=folder,
                 archive=order.archive,
@@ -69,6 +71,17 @@ def build(
             )
             artifact = _builder(definition.kind).build(definition, variant, work)
             yield name, _keep(name, definition, artifact, key=key, store=store, order=order), True
+
+
+def _whole(store: Layout, name: str, entry: Entry) -> bool:
+    """Whether the store has an image with all blobs, by their sizes; `sign` and `verify` compare bytes."""
+    try:
+        for small in (entry.sbom, entry.provenance):
+            store.read(small)
+        blobs = store.blobs(entry.digest)
+        return store.names().get(name) == entry.digest and all(map(store.has, blobs))
+    except ImageError:
+        return False
 
 
 def inputs(definition: Definition, variant: str, order: Order) -> str:
@@ -109,20 +122,6 @@ def _builder(kind: str) -> Any:
     return importlib.import_module(f"{__package__}.{kind}")
 
 
-@contextmanager
-def _draft(name: str) -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix=f"bastide-image-{name}-"))
-    try:
-        yield folder
-    except OSError as error:
-        mend = (
-            "make room there, or name another folder by TMPDIR, and build again: nothing half-built is kept"
-        )
-        raise ImageError(f"{name}: {folder}: {error.strerror or error}", mend) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def _keep(
     name: str, definition: Definition, artifact: Artifact, *, key: str, store: Layout, order: Order
 ) -> Entry:
@@ -138,7 +137,7 @@ def _keep(
         definition=definition.digest(),
         inputs=key,
         epoch=epoch,
-        materials=provenance.materials(order.archive, artifact.packages),
+        materials=provenance.materials(order.archive, artifact.packages, makers=artifact.makers),
     )
     entry = Entry(
         kind=definition.kind,

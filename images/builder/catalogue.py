@@ -144,9 +144,10 @@ def sign_catalogue(root: Path, private: Path, passphrase: bytes) -> Path:
     path = root / FILE
     if not path.is_file():
         raise ImageError(f"{path}: is not there: nothing to sign", "build images first")
-    content = path.read_bytes()
-    parse(content, str(path))
-    replace(root / SIGNATURE, f"{sign(content, private, passphrase)}\n".encode())
+    with Layout(root).locked():
+        content = path.read_bytes()
+        parse(content, str(path))
+        replace(root / SIGNATURE, f"{sign(content, private, passphrase)}\n".encode())
     return root / SIGNATURE
 
 
@@ -154,6 +155,16 @@ def prove(root: Path, name: str, digest: str, proof: Proof) -> None:
     """Enter into the catalogue of a store what the image with this digest has passed; see `with_proof`."""
     with Layout(root).locked():
         Catalogue.read(root).with_proof(name, digest, proof).write(root)
+
+
+def withdraw(root: Path, name: str, digest: str) -> None:
+    """Take all proofs from the image with this digest, if the store still has it: it has failed a test."""
+    with Layout(root).locked():
+        known = Catalogue.read(root)
+        entry = known.images.get(name)
+        if entry and entry.digest == digest:
+            disproved = entry.model_copy(update={"proven": ()})
+            Catalogue(images={**known.images, name: disproved}).write(root)
 
 
 def _proofs(*proofs: Proof) -> tuple[Proof, ...]:

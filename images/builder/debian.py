@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import email.utils
 import hashlib
+import http.client
 import os
+import queue
 import re
 import shutil
+import signal
 import subprocess
-import urllib.error
+import threading
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +33,15 @@ MIRROR: Final = "http://deb.debian.org"
 """Debian's own; packages are proven by the archive's signature, whatever brings them."""
 _DATE = re.compile(r"^Date: (.+)$", re.MULTILINE)
 _SECONDS: Final = 30
+"""How long a mirror may be silent."""
+_FILE_SECONDS: Final = 300
+"""How long one file of a mirror may take, however steadily it drips."""
+_TREE_SECONDS: Final = 3600
+"""How long a root file system may take."""
+_ENDING_SECONDS: Final = 60
+_LISTS: Final = 'sha256sum "$1"/var/lib/apt/lists/*InRelease'
+"""A hook: what mmdebstrap has read of the archive, before it cleans up."""
+_LISTED: Final = re.compile(r"^([0-9a-f]{64})  .*InRelease$", re.MULTILINE)
 _UNDOCUMENTED: Final = (
     "path-exclude=/usr/share/doc/*",
     "path-include=/usr/share/doc/*/copyright",
@@ -97,11 +110,23 @@ def absent() -> str:
 
 def fetch(url: str) -> bytes:
     """What a mirror has at an address; raises `ImageError`."""
+    answers: queue.SimpleQueue[bytes | Exception] = queue.SimpleQueue()
+    threading.Thread(target=lambda: answers.put(_answer(url)), daemon=True).start()
+    try:
+        answer = answers.get(timeout=_FILE_SECONDS)
+    except queue.Empty:
+        answer = TimeoutError(f"it has not come within {_FILE_SECONDS} s: the mirror is slow")
+    if isinstance(answer, Exception):
+        raise ImageError(f"mirror: {url} cannot be read: {answer}", _mend(url)) from answer
+    return answer
+
+
+def _answer(url: str) -> bytes | Exception:
     try:
         with urllib.request.urlopen(url, timeout=_SECONDS) as answer:  # noqa: S310  # the operator's mirror
             return bytes(answer.read())
-    except (OSError, urllib.error.URLError, ValueError) as error:
-        raise ImageError(f"mirror: {url} cannot be read: {error}", _mend(url)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        return error
 
 
 def _mend(mirror: str) -> str:
@@ -122,7 +147,7 @@ def bootstrap(
     """Make a root file system with `packages` as `out`: a tar archive if it ends so, else a folder.
 
     `hooks` are shell lines, run with the tree as $1; the variant `extract` only unpacks, no package's scripts
-    run. Raises `ImageError` with mmdebstrap's last lines.
+    run. Raises `ImageError` with mmdebstrap's last lines, or where the archive is no longer what it was.
     """
     if reason := absent():
         raise ImageError(f"packages of {DISTRO}: {reason}", "install Debian's package mmdebstrap")
@@ -133,20 +158,55 @@ def bootstrap(
         *([f"--include={','.join(packages)}"] if packages else []),
         *([] if documents else [f"--dpkgopt={option}" for option in _UNDOCUMENTED]),
         '--aptopt=Acquire::Retries "3"',
-        *(f"--{'extract' if variant == 'extract' else 'customize'}-hook={hook}" for hook in hooks),
+        *(f"--{'extract' if variant == 'extract' else 'customize'}-hook={hook}" for hook in (*hooks, _LISTS)),
         *(SUITE, str(out), *archive.sources()),
     ]
     # INITRD: kernels' packages make no initial RAM disk; whoever needs one makes it once all is there.
     fixed = {"SOURCE_DATE_EPOCH": str(archive.epoch), "LC_ALL": "C.UTF-8", "INITRD": "No"}
-    environ = {**os.environ, **fixed}
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        if out.is_file():
-            out.unlink()
-        told = last_lines(done.stdout + done.stderr)
-        raise ImageError(
-            f"packages from {archive.mirror}: mmdebstrap ended with {done.returncode}:\n{told}", _cause(told)
-        )
+    # Of root's own draft, so that it goes with it; another user's may not be entered by mmdebstrap's root.
+    scratch = {"TMPDIR": str(out.parent.resolve())} if os.geteuid() == 0 else {}
+    code, printed = _run(command, {**os.environ, **fixed, **scratch}, archive.mirror)
+    if code == 0 and {*_LISTED.findall(printed)} == {*archive.releases.values()}:
+        return
+    if out.is_file():
+        out.unlink()
+    if code == 0:
+        problem = "the archive moved on: its lists (InRelease) are no longer those that the build began with"
+        raise ImageError(f"packages from {archive.mirror}: {problem}", "build again")
+    told = last_lines(printed)
+    raise ImageError(f"packages from {archive.mirror}: mmdebstrap ended with {code}:\n{told}", _cause(told))
+
+
+def _run(command: Sequence[str], environ: Mapping[str, str], mirror: str) -> tuple[int, str]:
+    """Code and output of mmdebstrap; it ends with all that it started when this does, however this does."""
+    with subprocess.Popen(
+        command,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        process_group=0,
+        text=True,
+        errors="replace",
+    ) as process:
+        try:
+            printed = process.communicate(timeout=_TREE_SECONDS)[0]
+        except BaseException as error:
+            _end(process)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            problem = f"packages from {mirror}: mmdebstrap was not done within {_TREE_SECONDS} s"
+            raise ImageError(problem, _mend(mirror)) from error
+    return process.returncode, printed
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """End a process group: asked first, for it has things to put away."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_ENDING_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def unpack(archive: Archive, packages: Sequence[str], out: Path) -> None:

@@ -59,7 +59,12 @@ def build(definition: Definition, variant: str, work: Work) -> Artifact:
         "bundle": work.digest,
         "openstack": {"hw_firmware_type": "uefi", "hw_machine_type": "q35"},
     }
-    return Artifact(files={f"{name}.raw": made.raw, f"{name}.qcow2": qcow2}, config=config, packages=listed)
+    return Artifact(
+        files={f"{name}.raw": made.raw, f"{name}.qcow2": qcow2},
+        config=config,
+        packages=listed,
+        makers=variant in disk.accelerators,
+    )
 
 
 def inputs(definition: Definition, variant: str) -> tuple[str, ...]:

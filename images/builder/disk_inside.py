@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -18,7 +19,7 @@ from typing import Final
 from filelock import FileLock
 
 from images.builder.debian import Archive, bootstrap
-from images.builder.errors import ROOM, ImageError, last_lines
+from images.builder.errors import failed
 from images.builder.namespaces import CONTAINED
 from twin.settings import TwinSettings
 
@@ -32,7 +33,11 @@ _SCRIPT: Final = """
 set -e
 tree=$1; shift
 for name in proc sys dev; do mount --rbind "/$name" "$tree/$name"; done
-while [ "$1" != -- ]; do mount --bind "$1" "$tree$2"; shift 2; done
+while [ "$1" != -- ]; do
+    mount --bind "$1" "$tree$2"
+    [ "$2" != /mnt ] || mount -o remount,bind,ro "$tree$2"
+    shift 2
+done
 shift
 exec chroot "$tree" "$@"
 """
@@ -42,7 +47,10 @@ ENTER: Final = (*CONTAINED, "sh", "-c", _SCRIPT, "sh")
 
 @dataclass(frozen=True, kw_only=True)
 class Inside:
-    """A root file system at `tree`, on which `binds` are laid (path in it to path outside)."""
+    """A root file system at `tree`, on which `binds` are laid (path in it to path outside).
+
+    What is laid on /mnt is only read.
+    """
 
     tree: Path
     epoch: int
@@ -77,14 +85,6 @@ class Inside:
         return done.stdout.decode(errors="replace")
 
 
-def failed(step: str, how: str, printed: str) -> ImageError:
-    """The error of a step, with the last lines of what it printed and what mostly mends it."""
-    mend = "see the lines above; mend what they name and build again"
-    if "No space left" in printed:
-        mend = ROOM
-    return ImageError(f"{step}: {how}:\n{last_lines(printed)}", mend)
-
-
 def tools(archive: Archive) -> Path:
     """The tree of tools, made once for each state of the archive; raises `ImageError`."""
     parts = [TOOLS, _PLACES, archive.releases]
@@ -93,11 +93,18 @@ def tools(archive: Archive) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.parent / ".lock"):
         if not folder.exists():
-            for older in folder.parent.glob("[0-9a-f]*/"):
-                shutil.rmtree(older)
+            _make_room(folder.parent)
             with tempfile.TemporaryDirectory(prefix=".draft-", dir=folder.parent) as draft:
                 made = Path(draft, "tree")
                 places = " ".join(f'"$1/{place}"' for place in _PLACES)
                 bootstrap(archive, TOOLS, made, hooks=[f"mkdir {places}"], variant="apt")
                 made.rename(folder)
+        os.utime(folder)
     return folder
+
+
+def _make_room(folder: Path) -> None:
+    """Delete trees but the one that was used last, which another build may be using, and halves of trees."""
+    trees = sorted(folder.glob("[0-9a-f]*/"), key=lambda tree: tree.stat().st_mtime)
+    for unused in (*trees[:-1], *folder.glob(".draft-*/")):
+        shutil.rmtree(unused)

@@ -24,8 +24,8 @@ from components.model import matrix
 from components.upstream import catalog
 from images.builder.debian import DISTRO
 from images.builder.disk_definition import Accelerator, Disk
-from images.builder.disk_inside import ENTER, Inside, failed
-from images.builder.errors import ImageError
+from images.builder.disk_inside import ENTER, Inside
+from images.builder.errors import ImageError, failed
 from images.builder.namespaces import CONTAINED
 
 _COLLECTION: Final = Path(__file__).resolve().parents[2] / "ansible"
@@ -56,8 +56,10 @@ def served(bundle: Path | None, digest: str) -> Iterator[dict[str, str]]:
     handler = functools.partial(_Quiet, directory=bundle)
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield {"url": f"http://127.0.0.1:{server.server_port}", "digest": digest}
-        server.shutdown()
+        try:
+            yield {"url": f"http://127.0.0.1:{server.server_port}", "digest": digest}
+        finally:
+            server.shutdown()
 
 
 def accelerator(

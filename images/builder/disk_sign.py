@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -36,18 +37,20 @@ def keys(environ: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def sign(tools: Inside, made: Made, folder: Path, own: Path) -> None:
-    """Sign the kernel image of the disk in `folder`, the tools' /work, in place. Raises `ImageError`."""
+    """Sign the kernel image of the disk in `folder`, the tools' /work, in place. Raises `ImageError`.
+
+    The key stays where it is, in the folder `own`: a build that is killed leaves no copy.
+    """
     drop = folder / "sign"
     drop.mkdir()
+    laid = replace(tools, binds={**tools.binds, "/mnt": own.resolve()})
     try:
-        for name in ("db.key", "db.crt"):
-            shutil.copy(own / name, drop)
         disk = f"/work/{made.raw.name}@@{made.partitions['esp']}"
         tools.run("sign", "mcopy", "-i", disk, f"::{KERNEL_IMAGE}", "/work/sign/plain.efi")
         # The signature tells its time, which is the archive's as that of all else.
-        command = ("faketime", "-f", f"@{_told(tools.epoch)}", "sbsign", "--key", "/work/sign/db.key")
-        files = ("--cert", "/work/sign/db.crt", "--output", "/work/sign/signed.efi", "/work/sign/plain.efi")
-        tools.run("sign", *command, *files, variables={"TZ": "UTC"})
+        command = ("faketime", "-f", f"@{_told(tools.epoch)}", "sbsign", "--key", "/mnt/db.key")
+        files = ("--cert", "/mnt/db.crt", "--output", "/work/sign/signed.efi", "/work/sign/plain.efi")
+        laid.run("sign", *command, *files, variables={"TZ": "UTC"})
         tools.run("sign", "mcopy", "-D", "o", "-i", disk, "/work/sign/signed.efi", f"::{KERNEL_IMAGE}")
     finally:
         shutil.rmtree(drop)

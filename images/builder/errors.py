@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 LAST = 15
-ROOM = "make room in the folder of builds (TMPDIR) and build again: nothing half-built is kept"
+ROOM = "make room in the folder of builds or name another (TMPDIR), build again: nothing half-built is kept"
 """The mend where a disk is full."""
 
 
@@ -19,3 +19,11 @@ class ImageError(Exception):
         self.problem = problem
         self.mend = mend
         super().__init__(f"{problem}\n  to mend: {mend}")
+
+
+def failed(step: str, how: str, printed: str, mend: str = "") -> ImageError:
+    """The error of a step, with the last lines of what it printed; `mend` is for all but a full disk."""
+    if "no space left" in printed.lower():
+        mend = ROOM
+    told = f"{step}: {how}:\n{last_lines(printed)}"
+    return ImageError(told, mend or "see the lines above; mend what they name and build again")

@@ -7,21 +7,21 @@ import io
 import json
 import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from images.builder.catalogue import Catalogue, Entry
-from images.builder.layout import LAYOUT, MANIFEST, NAME, Layout
+from images.builder.drafts import sweep
+from images.builder.layout import LAYOUT, MANIFEST, NAME, Layout, make, written
 
 
 def export(store: Layout, name: str, entry: Entry, into: Path) -> list[Path]:
     """Write an image's files, each compared with its digest, and its SBOM and provenance; their paths.
 
     Of a container that is `<name>.tar`, an OCI archive that podman, containerd and skopeo read. The caller
-    has verified the catalogue. Raises `ImageError` where bytes are not what they should be.
+    has verified the catalogue. Raises `ImageError` where bytes are not what they should be or have no room.
     """
-    into.mkdir(parents=True, exist_ok=True)
+    make(into)
     papers = [
         _copied(io.BytesIO(store.read(entry.sbom)), into / f"{name}.spdx.json"),
         _copied(io.BytesIO(store.read(entry.provenance)), into / f"{name}.provenance.json"),
@@ -43,10 +43,9 @@ def _file(source: Path, target: Path) -> Path:
 
 def _copied(source: io.BufferedIOBase, target: Path) -> Path:
     """Write whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".draft-", delete=False) as draft:
-        shutil.copyfileobj(source, draft)
-    Path(draft.name).chmod(0o644)
-    return Path(draft.name).rename(target)
+    with written(target) as draft, open(draft, "wb", closefd=False) as out:
+        shutil.copyfileobj(source, out)
+    return target
 
 
 def _archive(store: Layout, name: str, entry: Entry, target: Path) -> Path:
@@ -60,15 +59,18 @@ def _archive(store: Layout, name: str, entry: Entry, target: Path) -> Path:
         "annotations": {NAME: name},
     }
     index = json.dumps({"schemaVersion": 2, "manifests": [listed]}, sort_keys=True).encode()
-    draft = target.with_name(f".draft-{target.name}")
-    with tarfile.open(draft, "w") as out:
+    with (
+        written(target) as draft,
+        open(draft, "wb", closefd=False) as file,
+        tarfile.open(fileobj=file, mode="w") as out,
+    ):
         for path, content in (("oci-layout", LAYOUT), ("index.json", index)):
             _add(out, path, io.BytesIO(content), len(content))
         _add(out, f"blobs/sha256/{hashlib.sha256(manifest).hexdigest()}", io.BytesIO(manifest), len(manifest))
         for blob in sorted(set(blobs)):
-            with blob.open("rb") as file:
-                _add(out, f"blobs/sha256/{blob.name}", file, blob.stat().st_size)
-    return draft.rename(target)
+            with blob.open("rb") as data:
+                _add(out, f"blobs/sha256/{blob.name}", data, blob.stat().st_size)
+    return target
 
 
 def _add(out: tarfile.TarFile, path: str, content: io.BufferedIOBase, size: int) -> None:
@@ -79,7 +81,9 @@ def _add(out: tarfile.TarFile, path: str, content: io.BufferedIOBase, size: int)
 
 def prune(store: Layout) -> Iterator[Path]:
     """Delete what no image of the catalogue consists of, and drafts of what was interrupted; their paths."""
+    yield from sweep()
     with store.building():
+        yield from store.sweep()
         entries = Catalogue.read(store.root).images.values()
         used = {digest for entry in entries for digest in (entry.digest, entry.sbom, entry.provenance)}
         used |= {blob.digest for entry in entries for blob in store.blobs(entry.digest)}

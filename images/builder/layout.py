@@ -29,6 +29,8 @@ EMPTY: Final = "application/vnd.oci.empty.v1+json"
 TITLE: Final = "org.opencontainers.image.title"
 NAME: Final = "org.opencontainers.image.ref.name"
 LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
+DRAFT: Final = ".draft-"
+"""How files begin that are being written."""
 _CHUNK: Final = 1 << 20
 
 
@@ -66,10 +68,11 @@ class Layout:
         self._blobs = root / "blobs" / "sha256"
 
     def create(self) -> None:
-        self._blobs.mkdir(parents=True, exist_ok=True)
-        if not (self.root / "oci-layout").exists():
-            replace(self.root / "oci-layout", LAYOUT)
-            replace(self.root / "index.json", index_of({}))
+        make(self._blobs)
+        with self.locked():
+            for name, content in (("index.json", index_of({})), ("oci-layout", LAYOUT)):
+                if not (self.root / name).exists():
+                    replace(self.root / name, content)
 
     def path(self, digest: str) -> Path:
         """Where the bytes of `digest` are."""
@@ -79,23 +82,31 @@ class Layout:
         return self._blobs / name
 
     def add_file(self, source: Path, media_type: str, title: str = "") -> Descriptor:
-        """Copy a file in; a blob that is there already is left."""
-        with source.open("rb") as file:
-            digest = f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-        target = self.path(digest)
-        if not target.exists():
-            with _draft(target) as draft, source.open("rb") as file:
+        """Copy a file in; a blob that is there already is left, unless it was altered."""
+        digest = _digest(source)
+        made = Descriptor(media_type=media_type, digest=digest, size=source.stat().st_size, title=title)
+        if not self._holds(made):
+            with written(self.path(digest)) as draft, source.open("rb") as file:
                 _copy_sparse(file.fileno(), draft)
-        return Descriptor(media_type=media_type, digest=digest, size=source.stat().st_size, title=title)
+        return made
 
     def add_bytes(self, content: bytes, media_type: str, title: str = "") -> Descriptor:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-        if not self.path(digest).exists():
+        made = Descriptor(media_type=media_type, digest=digest, size=len(content), title=title)
+        if not self._holds(made):
             replace(self.path(digest), content)
-        return Descriptor(media_type=media_type, digest=digest, size=len(content), title=title)
+        return made
 
     def add_json(self, document: Mapping[str, Any], media_type: str, title: str = "") -> Descriptor:
         return self.add_bytes(_canonical(document), media_type, title)
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether a blob is there with its size; its bytes are not read."""
+        path = self.path(descriptor.digest)
+        return path.is_file() and path.stat().st_size == descriptor.size
+
+    def _holds(self, descriptor: Descriptor) -> bool:
+        return self.has(descriptor) and _digest(self.path(descriptor.digest)) == descriptor.digest
 
     def read(self, digest: str) -> bytes:
         """The bytes of a small blob; raises `ImageError` where they are missing or others."""
@@ -116,9 +127,7 @@ class Layout:
             raise ImageError(
                 f"{self.root}: {descriptor.digest} is not there", "build or import the image again"
             )
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-        if f"sha256:{found}" != descriptor.digest or path.stat().st_size != descriptor.size:
+        if not self._holds(descriptor):
             raise _altered(path, descriptor.digest)
         return path
 
@@ -146,6 +155,13 @@ class Layout:
             listed = {each["annotations"][NAME]: Descriptor.of(each) for each in index["manifests"]}
             replace(self.root / "index.json", index_of({**listed, name: descriptor}))
 
+    def sweep(self) -> Iterator[Path]:
+        """Delete what killed writers left, while `building`; the paths. Who writes holds a lock."""
+        with self.locked():
+            for path in sorted([*self.root.glob(f"{DRAFT}*"), *self._blobs.glob(f"{DRAFT}*")]):
+                path.unlink()
+                yield path
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Of several processes, one at a time writes index and catalogue."""
@@ -167,10 +183,23 @@ class Layout:
             lock.release()
 
 
+def make(folder: Path) -> None:
+    """Make a folder, if it is not there. Raises `ImageError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _unwritten(folder, error) from error
+
+
 def replace(path: Path, content: bytes) -> None:
     """Write a file whole or not at all."""
-    with _draft(path) as draft:
-        os.write(draft, content) if len(content) < _CHUNK else _write(draft, content)
+    with written(path) as draft:
+        _write(draft, content)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
 
 
 def _write(draft: int, content: bytes) -> None:
@@ -180,19 +209,20 @@ def _write(draft: int, content: bytes) -> None:
 
 
 @contextmanager
-def _draft(path: Path) -> Iterator[int]:
-    """A descriptor to write to; the file has its name once it is on the disk."""
-    handle, name = tempfile.mkstemp(prefix=".draft-", dir=path.parent)
+def written(path: Path) -> Iterator[int]:
+    """A descriptor to write to; the file has its name once it is on the disk. Raises `ImageError`."""
     try:
-        yield handle
-        os.fchmod(handle, 0o644)
-        os.fsync(handle)
-        Path(name).rename(path)
+        handle, name = tempfile.mkstemp(prefix=DRAFT, dir=path.parent)
+        try:
+            yield handle
+            os.fchmod(handle, 0o644)
+            os.fsync(handle)
+            Path(name).rename(path)
+        finally:
+            os.close(handle)
+            Path(name).unlink(missing_ok=True)
     except OSError as error:
-        raise ImageError(f"{path}: cannot be written: {error}", "make room, and build again") from error
-    finally:
-        os.close(handle)
-        Path(name).unlink(missing_ok=True)
+        raise _unwritten(path, error) from error
 
 
 def _copy_sparse(source: int, draft: int) -> None:
@@ -219,5 +249,10 @@ def _canonical(document: Mapping[str, Any]) -> bytes:
 
 def _altered(path: Path, digest: str) -> ImageError:
     return ImageError(
-        f"{path}: is not {digest}: it was altered", "delete it, then build or import the image again"
+        f"{path}: is not {digest}: it was altered",
+        "build the image again with --again, or import it again",
     )
+
+
+def _unwritten(path: Path, error: OSError) -> ImageError:
+    return ImageError(f"{path}: cannot be written: {error}", "make room there, and do it again")

@@ -7,12 +7,13 @@ Sources: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from images.builder.archive import digest, digests
 from images.builder.debian import MIRROR, Archive, suites
+from images.builder.errors import ImageError
 from images.builder.packages import Package
 
 MEDIA_TYPE: Final = "application/vnd.in-toto+json"
@@ -52,13 +53,20 @@ class Origin:
     builder: str = BUILDER
 
 
-def materials(archive: Archive, packages: Iterable[Package]) -> tuple[Material, ...]:
+def materials(archive: Archive, packages: Sequence[Package], *, makers: bool = False) -> tuple[Material, ...]:
     """What an image of these packages took in: the archive's signed lists, and every package.
 
     Addresses are Debian's own, whichever mirror was asked: the digests say that it had the same. Raises
-    `ImageError` where the mirror no longer has what the build began with.
+    `ImageError` where the mirror no longer has what the build began with, and for a package of Debian that is
+    not in its lists, unless some come from `makers` of accelerators.
     """
     known = digests(archive)
+    strange = [each.purl for each in packages if each.kind == "deb" and not digest(each, known)]
+    if strange and not makers:
+        raise ImageError(
+            f"packages that the archive's lists do not have: {', '.join(strange)}",
+            "build again, for the archive may have moved on; else find out where they come from",
+        )
     lists = (
         Material(uri=f"{MIRROR}/{folder}/dists/{suite}/InRelease", digest=archive.releases[suite])
         for folder, suite in suites()

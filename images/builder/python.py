@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from images.builder.definition import FOLDER
-from images.builder.errors import ImageError, last_lines
+from images.builder.errors import ImageError, failed, last_lines
 from images.builder.packages import Package, of_tree
 from images.builder.work import Work
 
@@ -62,8 +62,8 @@ def _uv(step: str, line: Sequence[str]) -> None:
         [str(_UV), *line], cwd=FOLDER.parent, env=variables, capture_output=True, text=True, check=False
     )
     if done.returncode != 0:
-        told = last_lines(done.stderr)
-        raise ImageError(f"{step}: uv {line[0]} ended with {done.returncode}:\n{told}", _cause(told))
+        how = f"uv {line[0]} ended with {done.returncode}"
+        raise failed(step, how, done.stderr, _cause(last_lines(done.stderr)))
 
 
 def _cause(told: str) -> str:

@@ -9,7 +9,7 @@ import tarfile
 from pathlib import Path
 from typing import Final
 
-from images.builder.errors import ImageError
+from images.builder.errors import ImageError, failed
 from images.builder.reading import Model
 from images.builder.tree import opened
 
@@ -40,8 +40,7 @@ def image(tree: Path, root: Root, laid: Path, epoch: int) -> bytes:
     command = ["sqfstar", *_PACKING, *_OWNED, *dated, str(out)]
     done = subprocess.run(command, input=_tar(tree, root, laid, epoch), capture_output=True, check=False)
     if done.returncode != 0:
-        told = done.stderr.decode(errors="replace").strip()
-        raise ImageError(f"root: sqfstar ended with {done.returncode}: {told}", "mend what it names")
+        raise failed("root", f"sqfstar ended with {done.returncode}", done.stderr.decode(errors="replace"))
     return out.read_bytes()
 
 

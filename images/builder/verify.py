@@ -10,7 +10,9 @@ from images.builder.catalogue import Catalogue, Entry, File, load_signed
 from images.builder.errors import ImageError
 from images.builder.layout import LAYOUT, Descriptor, Layout, index_of
 
-_MEND: Final = "do not use this store: build the images that are named again, or get the store again"
+_MEND: Final = (
+    "do not use this store: build the images that are named again (--again), or get the store again"
+)
 LAYER_TITLE: Final = "layer"
 """What the catalogue calls the one layer of a container, which has no title in its manifest."""
 

@@ -31,9 +31,11 @@ class Work:
 class Artifact:
     """What was built: files by title, a configuration that says how to use them, and the packages inside.
 
-    Of a container the one file `layer` is the compressed layer, and `config` its OCI configuration.
+    Of a container the one file `layer` is the compressed layer, and `config` its OCI configuration. `makers`
+    says that Debian packages are inside which come from an accelerators' maker, not from the archive.
     """
 
     files: Mapping[str, Path]
     config: Mapping[str, Any]
     packages: tuple[Package, ...] = field(default=())
+    makers: bool = False

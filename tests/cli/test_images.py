@@ -12,11 +12,16 @@ import yaml
 from cli.images import verbs
 from cli.outcome import CliError, Exit
 from components.model import own_images
+from images.builder.catalogue import Entry
+from images.builder.debian import Archive
+from images.builder.definition import Definition
 from images.builder.errors import ImageError
 from images.builder.layout import Layout
 from tests.cli.inprocess import invoke
 from tests.images.builder import stores
 from tests.support.command import Done
+
+ARCHIVE = Archive(mirror="http://mirror", components=("main",), epoch=1_000_000_000, releases={})
 
 
 @pytest.fixture
@@ -52,6 +57,7 @@ def test_a_signed_store_is_verified_and_a_changed_one_refused(store: Layout) -> 
     assert done.code == Exit.IMAGE
     assert "it was altered" in done.err
     assert "mend: do not use this store" in done.err
+    assert "(--again)" in done.err
 
 
 def test_signing_compares_every_byte_first(store: Layout) -> None:
@@ -86,7 +92,10 @@ def test_exported_containers_are_archives_of_one_image(store: Layout, tmp_path: 
     assert f"blobs/sha256/{index['manifests'][0]['digest'][7:]}" in names
 
 
-def test_nothing_is_deleted_that_an_image_consists_of(store: Layout) -> None:
+def test_nothing_is_deleted_that_an_image_consists_of(
+    store: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     store.add_bytes(b"of an image that was", "text/plain")
     assert images(store, "prune").out == "1 files deleted\n"
     assert images(store, "prune").out == "0 files deleted\n"
@@ -129,6 +138,22 @@ def test_a_mirror_that_is_down_is_named(store: Layout) -> None:
     done = images(store, "build", "code", "--mirror", "http://127.0.0.1:1")
     assert done.code == Exit.IMAGE
     assert "http://127.0.0.1:1/debian/dists/trixie/InRelease" in done.err
+
+
+def test_an_image_that_fails_does_not_keep_the_others(
+    store: Layout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def built(one: Definition, into: Layout, *_: object) -> list[tuple[str, Entry, bool]]:
+        if one.name != "gym":
+            raise ImageError(f"{one.name} failed", f"mend {one.name}")
+        return [(one.name, stores.put(into, one.name, "container", {"layer": b"gym"}), True)]
+
+    monkeypatch.setattr(verbs, "built", built)
+    monkeypatch.setattr(verbs, "read_archive", lambda mirror: ARCHIVE)
+    done = images(store, "build", "code", "gym", "guest")
+    assert done.code == Exit.IMAGE
+    assert all(f"{name} failed" in done.err and f"mend {name}" in done.err for name in ("code", "guest"))
+    assert "gym" in {row["name"] for row in verbs.rows(store) if row["digest"]}
 
 
 def test_a_variable_names_the_store(store: Layout) -> None:

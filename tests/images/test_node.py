@@ -31,7 +31,7 @@ from images.builder.disk_inside import Inside, tools
 from images.builder.errors import ImageError
 from images.builder.layout import Layout
 from tests.images import config_drive
-from tests.images.conftest import Image, archive
+from tests.images.conftest import Image, archive, bundle_of
 from tests.support.nodes import qemu
 from tests.support.nodes.roles import UNCHANGED, Machine
 from tests.support.processes import running
@@ -54,9 +54,13 @@ REFUSED_SECONDS = 300
 
 @dataclass(frozen=True, kw_only=True)
 class Signed:
-    """The raw disk of the image with its kernel signed by the test key, the `plain` one, a key to log in."""
+    """The raw disk of the image with its kernel signed by the test key, the `plain` one, a key to log in.
+
+    `again` is the plain one signed once more, with the same key.
+    """
 
     disk: Path
+    again: Path
     plain: Path
     bundle: Path
     config: dict[str, Any]
@@ -84,20 +88,32 @@ def signed(image: Callable[[str], Image], tmp_path_factory: pytest.TempPathFacto
         "-out",
         keys / "db.key",
     )
-    raw = folder / "disk.raw"
-    _do("cp", "--sparse=always", node.file("node-generic.raw"), raw)
     inside = Inside(tree=tools(archive(("main",))), epoch=node.entry.epoch, binds={"/work": folder})
     config = json.loads(node.store.read(node.store.manifest(node.entry.digest)["config"]["digest"]))
-    made = Made(raw=raw, partitions=config["partitions"], usr_hash=config["usrHash"])
-    disk_sign.sign(inside, made, folder, keys)
+    disks = folder / "disk.raw", folder / "again.raw"
+    for raw in disks:
+        _do("cp", "--sparse=always", node.file("node-generic.raw"), raw)
+        made = Made(raw=raw, partitions=config["partitions"], usr_hash=config["usrHash"])
+        disk_sign.sign(inside, made, folder, keys)
     _do("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "key")
     return Signed(
-        disk=raw,
+        disk=disks[0],
+        again=disks[1],
         plain=node.file("node-generic.raw"),
-        bundle=node.store.root.with_name("images-bundle"),
+        bundle=bundle_of(node.store)[0],
         config=config,
         key=folder / "key",
     )
+
+
+def test_openstack_gets_the_same_disk(image: Callable[[str], Image]) -> None:
+    node = image("node-generic")
+    files = node.file("node-generic.raw"), node.file("node-generic.qcow2")
+    assert "identical" in _do("qemu-img", "compare", "-f", "raw", "-F", "qcow2", *files)
+
+
+def test_a_second_signature_gives_the_same_bytes(signed: Signed) -> None:
+    _do("cmp", signed.disk, signed.again)
 
 
 def source(signed: Signed, folder: Path, disk: Path) -> qemu.Source:

@@ -100,7 +100,6 @@ def test_a_registry_is_a_host_and_a_path(folder: Path, value: str) -> None:
     [
         ("bastide-node-generic", "12" * 32, "qcow2", ""),
         ("bastide-node-generic", "34" * 32, "raw", ""),
-        ("bastide-node-nvidia", "56" * 32, "raw", ""),
         ("debian-13", "56" * 32, "raw", ""),
         ("bastide-node-generic", "34" * 32, "qcow2", f"Write `sha256:{'12' * 32}`."),
         ("bastide-node-generic", "56" * 32, "raw", f"Write `sha256:{'34' * 32}`."),
@@ -119,6 +118,15 @@ def test_a_node_image_has_the_bytes_of_ours(
         assert told == mend
     else:
         assert found == []
+
+
+@pytest.mark.parametrize("name", ["bastide-node-nvidia", "bastide-node-generic2"])
+def test_a_node_image_of_ours_is_pinned(folder: Path, name: str) -> None:
+    edit(folder, "foundation", CLOUD, OPENSTACK.format(name=name, digest="56" * 32, form="raw"))
+    [(path, rule, mend)] = [each for each in problems(folder) if "pinned" in each[1]]
+    assert path == "sites[0].openstack.images[0].name"
+    assert "no node image of that name is in components/upstream/images.yaml" in rule
+    assert "pin it (docs/how-to/images.md)" in mend
 
 
 def test_a_format_that_we_do_not_build_is_told(folder: Path, pinned: dict[str, OwnImage]) -> None:

@@ -49,7 +49,7 @@ class Cluster:
         }
         program = Path(sys.executable).with_name("ansible-playbook")
         inventory = self.folder / "inventory.yml"
-        done = run(program, "-i", inventory, HERE / name, *options, env=environ, timeout=1500)
+        done = run(program, "-i", inventory, HERE / name, *options, env=environ, timeout=2700)
         self.said += done.text
         return done
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import errno
 import os
 import signal
@@ -14,8 +15,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from cli.images import verbs
 from images.builder import build as module
-from images.builder import layout
 from images.builder.build import Order, build
 from images.builder.catalogue import Catalogue
 from images.builder.debian import Archive
@@ -26,6 +27,7 @@ from images.builder.layout import Layout
 from images.builder.packages import Package
 from images.builder.verify import differences
 from images.builder.work import Artifact, Work
+from tests.images.builder.stores import PASSPHRASE, keys
 
 ROOT = Path(__file__).parents[3]
 ARCHIVE = Archive(mirror="http://mirror", components=("main",), epoch=1_000_000_000, releases={"s": "0" * 64})
@@ -42,7 +44,7 @@ def made(definition: Definition, variant: str, work: Work) -> Artifact:
     """A builder that needs nothing."""
     disk = work.folder / "disk.raw"
     disk.write_bytes(bytes(1 << 21) + (definition.folder / "content").read_bytes())
-    packages = (Package(kind="deb", name="libc6", version="1", architecture="amd64", distro="debian-13"),)
+    packages = (Package(kind="npm", name="left", version="1.3.0"),)
     return Artifact(files={"disk.raw": disk}, config={"a": 1}, packages=packages)
 
 
@@ -50,8 +52,9 @@ Building = Callable[[Definition, str, Work], Artifact]
 
 
 @pytest.fixture
-def builder(monkeypatch: pytest.MonkeyPatch) -> Callable[[Building], None]:
-    """Sets what builds; `made` unless a test says otherwise."""
+def builder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Building], None]:
+    """Sets what builds; `made` unless a test says otherwise. Drafts are in the test's folder."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def use(other: Building) -> None:
         monkeypatch.setattr(module, "_builder", lambda kind: SimpleNamespace(build=other))
@@ -74,6 +77,48 @@ def test_what_has_not_changed_is_not_built_again(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("builder")
+@pytest.mark.parametrize("what", ["manifest", "sbom", "provenance", "file", "name"])
+def test_an_image_that_is_not_whole_is_built_again(tmp_path: Path, what: str) -> None:
+    store, mine = Layout(tmp_path / "store"), defined(tmp_path / "mine")
+    ((_, entry, _),) = build(mine, store, ORDER)
+    lost = {"manifest": entry.digest, "sbom": entry.sbom, "provenance": entry.provenance}
+    lost["file"] = entry.files["disk.raw"].digest
+    (store.path(lost[what]) if what in lost else store.root / "index.json").unlink()
+    ((_, again, new),) = build(mine, store, ORDER)
+    assert (again, new) == (entry, True)
+    assert [*differences(store.root, Catalogue.read(store.root))] == []
+
+
+@pytest.mark.usefixtures("builder")
+def test_a_flipped_byte_is_mended_as_the_refusal_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, mine = Layout(tmp_path / "store"), defined(tmp_path / "mine")
+    ((_, entry, _),) = build(mine, store, ORDER)
+    with store.path(entry.files["disk.raw"].digest).open("r+b") as file:
+        file.write(b"x")
+    with pytest.raises(ImageError, match="it was altered") as caught:
+        verbs.sign(store, keys(store.root).private, None)
+    assert "--again" in caught.value.mend
+    [*build(mine, store, dataclasses.replace(ORDER, again=True))]
+    monkeypatch.setenv("COSIGN_PASSWORD", PASSPHRASE.decode())
+    assert verbs.sign(store, keys(store.root).private, None).is_file()
+
+
+def test_a_package_from_nowhere_is_refused_unless_a_maker_brings_it(
+    tmp_path: Path, builder: Callable[[Building], None]
+) -> None:
+    strange = Package(kind="deb", name="libc6", version="1", architecture="amd64", distro="debian-13")
+    store, mine = Layout(tmp_path / "store"), defined(tmp_path / "mine")
+    builder(lambda *given: dataclasses.replace(made(*given), packages=(strange,)))
+    with pytest.raises(ImageError, match=r"lists do not have: pkg:deb/debian/libc6@1"):
+        [*build(mine, store, ORDER)]
+    assert not Catalogue.read(store.root).images
+    builder(lambda *given: dataclasses.replace(made(*given), packages=(strange,), makers=True))
+    assert [*build(mine, store, ORDER)]
+
+
+@pytest.mark.usefixtures("builder")
 def test_two_builds_agree_on_every_byte(tmp_path: Path) -> None:
     mine = defined(tmp_path / "mine")
     entries = [next(build(mine, Layout(tmp_path / place), ORDER))[1] for place in ("a", "b")]
@@ -89,14 +134,11 @@ def test_zeros_of_a_disk_take_no_room(tmp_path: Path) -> None:
     assert kept.st_blocks * 512 < 1 << 20
 
 
-def test_a_full_disk_is_named_and_leaves_nothing(
-    tmp_path: Path, builder: Callable[[Building], None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path, builder: Callable[[Building], None]) -> None:
     def full(definition: Definition, variant: str, work: Work) -> Artifact:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     builder(full)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     store = Layout(tmp_path / "store")
     with pytest.raises(ImageError, match="No space left") as caught:
         [*build(defined(tmp_path / "mine"), store, ORDER)]
@@ -113,7 +155,7 @@ def test_a_store_that_is_full_keeps_what_it_had(tmp_path: Path, monkeypatch: pyt
     def full(handle: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(layout.os, "fsync", full)
+    monkeypatch.setattr("images.builder.layout.os.fsync", full)
     with pytest.raises(ImageError, match="No space left"):
         [*build(defined(tmp_path / "mine", "two"), store, ORDER)]
     assert Catalogue.read(store.root).images == {"mine": first}
@@ -130,6 +172,7 @@ from tests.images.builder import test_build as tests
 def slow(definition, variant, work):
     (work.folder / "half").write_bytes(b"half")
     store.add_bytes(b"a blob of an image that never was", "x")
+    store.path("sha256:" + "0" * 64).with_name(".draft-x").write_bytes(b"half")
     print("begun", flush=True)
     time.sleep(60)
 
@@ -151,10 +194,13 @@ def test_a_build_that_was_killed_is_picked_up_by_nobody(tmp_path: Path) -> None:
     store = Layout(tmp_path / "store")
     assert not Catalogue.read(store.root).images
     assert store.names() == {}
+    half = [*tmp_path.glob("bastide-image-*"), *store.root.rglob(".draft-*")]
+    assert len(half) == 2
     began = time.monotonic()
     ((_, entry, new),) = build(defined(tmp_path / "mine"), store, ORDER)
     assert new
     assert time.monotonic() - began < 60, "the lock of the dead held"
+    assert not [path for path in half if path.exists()]
     assert len([*prune(store)]) == 1
     assert [*differences(store.root, Catalogue.read(store.root))] == []
     assert Catalogue.read(store.root).images == {"mine": entry}
@@ -182,6 +228,7 @@ def test_a_kind_is_decided_by_its_own_modules_and_data() -> None:
     assert {"container.py", "slim.py", "layer.py", "debian.py", "python.py"} <= names["container"]
     assert {"disk.py", "disk_roles.py", "disk_tidy.sh", "kernel.py"} <= names["disk"]
     assert {"guest.py", "kernel.py", "squash.py"} <= names["guest"]
+    assert "licences.yaml" in {path.name for path in module.PAPERS}
     assert "slim.py" not in names["disk"] | names["guest"]
     assert "verify.py" not in names["container"]
 

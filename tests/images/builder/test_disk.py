@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import urllib.request
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from images.builder import debian, disk, disk_definition, disk_inside, disk_roles, disk_sign
+from images.builder import debian, disk, disk_definition, disk_roles, disk_sign
 from images.builder.definition import load
 from images.builder.disk_definition import Accelerator, Disk
 from images.builder.errors import ImageError
 from images.builder.work import Work
 from tests.ansible.running import run_tasks
+from tests.support.project import eventually
 
 NODE = load("node")
 NVIDIA = Accelerator(
@@ -93,6 +95,13 @@ def test_a_bundle_is_served_under_its_digest(bundle: tuple[Path, str]) -> None:
     assert artifacts["digest"] == bundle[1]
 
 
+def test_a_bundle_is_served_no_longer_once_the_build_has_failed(bundle: tuple[Path, str]) -> None:
+    before = threading.active_count()
+    with pytest.raises(ImageError, match="a role"), disk_roles.served(*bundle):
+        raise ImageError("a role failed", "mend it")
+    eventually(lambda: threading.active_count() <= before, "the end of the server", 10)
+
+
 def test_no_bundle_and_another_bundle_are_refused_before_anything_is_fetched(
     bundle: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,14 +154,6 @@ def test_a_key_without_its_certificate_is_refused(tmp_path: Path) -> None:
         disk_sign.keys({disk_sign.VARIABLE: str(tmp_path)})
     (tmp_path / "db.crt").write_text("")
     assert disk_sign.keys({disk_sign.VARIABLE: str(tmp_path)}) == tmp_path
-
-
-def test_a_full_disk_is_named_as_such() -> None:
-    told = disk_inside.failed(
-        "partitions", "systemd-repart ended with 1", "a\nwrite: No space left on device\n"
-    )
-    assert "No space left" in told.problem
-    assert "TMPDIR" in told.mend
 
 
 def test_ansible_works_in_a_tree_that_is_no_machine(tmp_path: Path) -> None:
