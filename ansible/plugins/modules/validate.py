@@ -32,22 +32,10 @@ options:
     elements: dict
     required: true
     suboptions:
-      id:
-        description: Name, unique in the list.
-        type: str
-        required: true
-      mend:
-        description: What to do where it differs.
-        type: str
-        required: true
-      hardware:
-        description: Whether only a machine with the hardware can pass it.
-        type: bool
-        default: false
-      patience:
-        description: Seconds within which it must come to hold; it is asked again every two seconds.
-        type: int
-        default: 0
+      id: {type: str, required: true, description: "Name, unique in the list."}
+      mend: {type: str, required: true, description: "What to do where it differs."}
+      hardware: {type: bool, default: false, description: "Only a machine with the hardware can pass it."}
+      patience: {type: int, default: 0, description: "Seconds to come true, asked every two seconds."}
       found: {type: raw, description: "Source, a value that is known already."}
       command:
         description: Source, the standard output of a program, without white space at its ends.
