@@ -37,18 +37,12 @@ options:
       hardware: {type: bool, default: false, description: "Only a machine with the hardware can pass it."}
       patience: {type: int, default: 0, description: "Seconds to come true, asked every two seconds."}
       found: {type: raw, description: "Source, a value that is known already."}
-      command:
-        description: Source, the standard output of a program, without white space at its ends.
-        type: list
-        elements: str
+      command: {type: list, elements: str, description: "Source, what a program prints, stripped."}
       path: {type: path, description: "Source, the content of a file."}
       equals: {type: str, description: "Judgement, the value as text is this."}
       matches: {type: str, description: "Judgement, this regular expression is found in it."}
       lacks: {type: str, description: "Judgement, this regular expression is not found in it."}
-      one_of:
-        description: Judgement, the value as text is one of these.
-        type: list
-        elements: str
+      one_of: {type: list, elements: str, description: "Judgement, the value as text is one of these."}
       at_least: {type: str, description: "Judgement, the number or version is this or higher."}
       at_most: {type: str, description: "Judgement, the number or version is this or lower."}
       exists: {type: bool, description: "Judgement, the path is there, or is not."}
