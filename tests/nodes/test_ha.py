@@ -108,15 +108,15 @@ def test_a_change_is_brought_to_one_after_another(trio: Cluster) -> None:
 
 
 def test_the_api_outlives_the_host_that_has_its_address(trio: Cluster) -> None:
-    (lost,) = holders(trio)
+    (lost,) = until(lambda: len(found := holders(trio)) == 1 and found)
     trio.asker = next(machine for machine in trio.machines.values() if machine is not lost)
     lost.off()
     document = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "kept", "namespace": "default"}}
     until(trio.answers)
-    trio.apply(document)
+    until(lambda: trio.apply(document) or "applied")
     lost.on()
     until(lambda: trio.ready(len(MEMBERS)))
-    assert trio.get("configmap", "kept", "--namespace=default")["metadata"]["name"] == "kept"
+    assert until(lambda: trio.get("configmap", "kept", "--namespace=default"))["metadata"]["name"] == "kept"
     until(lambda: len(holders(trio)) == 1)
     all_of(trio, "etcd", *MEMBERS)
 
@@ -126,7 +126,7 @@ def test_a_member_leaves_and_comes_back(trio: Cluster) -> None:
     leaver = MEMBERS[-1]
     trio.asker = trio.machines[MEMBERS[0]]
     trio.play("move.yml", "-e", "role=kubernetes", "-e", "entry=reset", "--limit", leaver)
-    trio.kubectl("delete", "node", leaver)
+    until(lambda: trio.kubectl("delete", "node", leaver, "--ignore-not-found") or "gone")
     assert trio.machines[leaver].run("systemctl", "is-active", "keepalived").out.strip() == "inactive"
     all_of(trio, "etcd", *MEMBERS[:2])
     before = len(trio.said)
