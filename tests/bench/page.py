@@ -37,8 +37,8 @@ resumes under emulation, without KVM. Sizes of images: `bastide images list`. De
 not be fetched to be compared with; the node image is 428 MB as qcow2.
 
 `make up` on a machine with an empty cache: 10 to 12 minutes, nearly all of it building the toolchain; on a
-fresh clone with the toolchain cached 42 s, again 15 s. `make test` on a fresh clone: 17 to 19 minutes;
-`make test-nodes`: half an hour.
+fresh clone with the toolchain cached 42 s, again 15 s. `make test` on a fresh clone: 17 to 19 minutes, with
+nothing cached 42 (beside other work); `make test-nodes`: half an hour, and up to an hour beside other work.
 """
 
 
